@@ -1,0 +1,5 @@
+export type * from './api.ts';
+export { openSession } from './session.ts';
+export { openMirror } from './mirror.ts';
+export { OPEN_ACL, CREATOR_ALL_ACL, READ_ONLY_ACL, digestAcl, permission } from './acl.ts';
+export { sessionMetrics, mirrorMetrics } from './metrics.ts';
