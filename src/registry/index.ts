@@ -1,0 +1,23 @@
+export {
+  type ConsumerRecord,
+  type Parsed,
+  type ProviderRecord,
+  type ProviderRecordInput,
+  type ProviderStatus,
+  type RejectReason,
+  ConsumerRecordSchema,
+  encodeRecord,
+  issueText,
+  makeProvider,
+  MAX_RECORD_BYTES,
+  PortSchema,
+  PROVIDER_STATUSES,
+  ProviderIdSchema,
+  ProviderRecordSchema,
+  readConsumer,
+  readProvider,
+  RECORD_VERSION,
+  ServiceNameSchema,
+  WeightSchema,
+} from './record.ts';
+export { DEFAULT_ROOT, type Layout, layout, type Place, placeOf, sequenceOf } from './layout.ts';
