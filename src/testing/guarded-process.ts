@@ -26,19 +26,19 @@ export interface GuardedProcessOptions {
 /**
  * $1 is the log file, $2 the folder, the rest the command. The shell holds the read end of a pipe whose only writer is this
  * process: at its end (we are dead) the watcher kills the program. The watcher is a loop of the shell's own `read`, so that
- * killing it leaves no process behind.
+ * ending it leaves no process behind; once it has begun to clear up, it is no longer to be ended.
  */
 const GUARD = `
 log=$1; folder=$2; shift 2
 exec 3<&0
 "$@" >>"$log" 2>&1 3<&- </dev/null &
 pid=$!
-( while read -r line; do :; done <&3; kill -9 $pid; rm -rf "$folder"; rmdir "$(dirname "$folder")" ) >/dev/null 2>&1 &
+( while read -r line; do :; done <&3; trap "" TERM; kill -9 $pid; rm -rf "$folder"; rmdir "$(dirname "$folder")" ) >/dev/null 2>&1 &
 watcher=$!
 echo $pid
 wait $pid 2>/dev/null
 status=$?
-kill -9 $watcher
+kill $watcher
 exit $status
 `;
 

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { WaitOptions } from '../kernel/abort.ts';
-import { RollcallError } from '../kernel/errors.ts';
+import { errorText, RollcallError } from '../kernel/errors.ts';
 import { releasers } from '../kernel/releasers.ts';
 import { findZooKeeper, type ZooKeeperInstallation } from './find-zookeeper.ts';
 import { freePorts } from './free-port.ts';
@@ -40,7 +40,7 @@ export interface ZooKeeper extends AsyncDisposable {
   close(): Promise<void>;
 }
 
-/** How often a start is tried with other ports when it failed: another process may have taken one in between. */
+/** How often a start is tried with other ports: another process may take one between our look and Java's bind. */
 const TRIES = 3;
 
 /**
@@ -56,7 +56,7 @@ export async function startZooKeeper(options: StartOptions = {}): Promise<ZooKee
     try {
       return await startOnce(installation, options);
     } catch (error) {
-      if (attempt === TRIES || options.signal?.aborted === true) throw error;
+      if (attempt === TRIES || !errorText(error).includes('BindException')) throw error;
     }
   }
 }
