@@ -5,7 +5,7 @@
  */
 
 import type { WaitOptions } from '../kernel/abort.ts';
-import type { ConsumerRecord, ProviderRecord, ProviderStatus } from '../registry/index.ts';
+import type { ConsumerRecord, Override, ProviderRecord, ProviderStatus } from '../registry/index.ts';
 
 export type ViewState =
   /** No complete view yet: lookups answer 503 VIEW_SYNCING. */
@@ -36,17 +36,6 @@ export interface SuspectProvider extends ListedProvider {
   readonly vanishedAt: string;
   readonly heldUntil: string;
   readonly reason: string;
-}
-
-export interface Override {
-  readonly weight?: number | undefined;
-  readonly drain?: boolean | undefined;
-  readonly disabled?: boolean | undefined;
-  /** Who set it and why, for the audit; free text, at most 256 characters each. */
-  readonly by?: string | undefined;
-  readonly reason?: string | undefined;
-  /** ISO 8601, set by the daemon. */
-  readonly at?: string | undefined;
 }
 
 export interface ServiceCounts {
@@ -274,4 +263,4 @@ export interface AggregatorPort {
   deleteOverride(service: string, id: string, options?: WaitOptions): Promise<boolean>;
 }
 
-export type { ProviderStatus };
+export type { Override, ProviderStatus };

@@ -21,3 +21,26 @@ export {
   WeightSchema,
 } from './record.ts';
 export { DEFAULT_ROOT, type Layout, layout, type Place, placeOf, sequenceOf } from './layout.ts';
+export {
+  type Claim,
+  compareClaims,
+  CONFLICT_AFTER_MS,
+  isConflict,
+  resolveClaims,
+  type ResolvedClaims,
+} from './identity.ts';
+export {
+  applyOverride,
+  encodeOverride,
+  type Override,
+  OverrideSchema,
+  readOverride,
+} from './override.ts';
+export {
+  PROTECTION_DEFAULTS,
+  type ProtectionSettings,
+  protectionTracker,
+  type ProtectionTracker,
+  type Suspect,
+  type Vanished,
+} from './protection.ts';

@@ -58,7 +58,9 @@ function placeOfService(parts: readonly string[]): Place {
   if (list !== 'providers' && list !== 'consumers') return OTHER;
   if (node === undefined) return { kind: list, service };
   if (parts.length > 3) return OTHER;
-  return list === 'providers' ? { kind: 'provider', service, node } : { kind: 'consumer', service, node };
+  return list === 'providers'
+    ? { kind: 'provider', service, node }
+    : { kind: 'consumer', service, node };
 }
 
 function decode(name: string): string | undefined {

@@ -26,16 +26,15 @@ export const ProviderIdSchema = z
 
 const duration = z.string().regex(/^\d+(ms|s|m)$/, 'a duration looks like 500ms, 10s or 2m');
 
-export const CheckSchema = z
-  .looseObject({
-    http: text(2048).optional(),
-    tcp: text(512).optional(),
-    grpc: text(512).optional(),
-    interval: duration.optional(),
-    timeout: duration.optional(),
-    rise: z.int().min(1).max(100).optional(),
-    fall: z.int().min(1).max(100).optional(),
-  });
+export const CheckSchema = z.looseObject({
+  http: text(2048).optional(),
+  tcp: text(512).optional(),
+  grpc: text(512).optional(),
+  interval: duration.optional(),
+  timeout: duration.optional(),
+  rise: z.int().min(1).max(100).optional(),
+  fall: z.int().min(1).max(100).optional(),
+});
 
 export const PortSchema = z.int().min(1).max(65_535);
 export const WeightSchema = z.int().min(0).max(65_535);
@@ -91,19 +90,31 @@ export type Parsed<T> =
 export function issueText(error: z.ZodError): string {
   return error.issues
     .slice(0, 5)
-    .map(issue => `${issue.path.length === 0 ? 'the record' : issue.path.map(String).join('.')}: ${issue.message}`)
+    .map(
+      issue =>
+        `${issue.path.length === 0 ? 'the record' : issue.path.map(String).join('.')}: ${issue.message}`,
+    )
     .join('; ');
 }
 
-function parseWith<T>(schema: z.ZodType<T>, bytes: Buffer): Parsed<T> {
+/** Never throws. Reads JSON of at most MAX_RECORD_BYTES by `schema`. */
+export function parseRecord<T>(schema: z.ZodType<T>, bytes: Buffer): Parsed<T> {
   if (bytes.length > MAX_RECORD_BYTES) {
-    return { ok: false, reason: 'too-large', detail: `${bytes.length} bytes; at most ${MAX_RECORD_BYTES} are read` };
+    return {
+      ok: false,
+      reason: 'too-large',
+      detail: `${bytes.length} bytes; at most ${MAX_RECORD_BYTES} are read`,
+    };
   }
   let json: unknown;
   try {
     json = JSON.parse(bytes.toString('utf8'));
   } catch (error) {
-    return { ok: false, reason: 'not-json', detail: error instanceof Error ? error.message : 'not JSON' };
+    return {
+      ok: false,
+      reason: 'not-json',
+      detail: error instanceof Error ? error.message : 'not JSON',
+    };
   }
   const parsed = schema.safeParse(json);
   if (parsed.success) return { ok: true, record: parsed.data };
@@ -112,18 +123,20 @@ function parseWith<T>(schema: z.ZodType<T>, bytes: Buffer): Parsed<T> {
 
 /** Never throws: one bad record is a counted, explained skip. */
 export function readProvider(bytes: Buffer): Parsed<ProviderRecord> {
-  return parseWith(ProviderRecordSchema, bytes);
+  return parseRecord(ProviderRecordSchema, bytes);
 }
 
 export function readConsumer(bytes: Buffer): Parsed<ConsumerRecord> {
-  return parseWith(ConsumerRecordSchema, bytes);
+  return parseRecord(ConsumerRecordSchema, bytes);
 }
 
 /** @throws RollcallError INVALID_RECORD naming the field at fault. */
 export function makeProvider(input: unknown): ProviderRecord {
   const parsed = ProviderRecordSchema.safeParse(input);
   if (!parsed.success) {
-    throw new RollcallError('INVALID_RECORD', `not a provider record: ${issueText(parsed.error)}`, { cause: parsed.error });
+    throw new RollcallError('INVALID_RECORD', `not a provider record: ${issueText(parsed.error)}`, {
+      cause: parsed.error,
+    });
   }
   return parsed.data;
 }
@@ -131,7 +144,10 @@ export function makeProvider(input: unknown): ProviderRecord {
 export function encodeRecord(record: ProviderRecord | ConsumerRecord): Buffer {
   const bytes = Buffer.from(JSON.stringify(record));
   if (bytes.length > MAX_RECORD_BYTES) {
-    throw new RollcallError('INVALID_RECORD', `the record takes ${bytes.length} bytes of JSON; at most ${MAX_RECORD_BYTES} are allowed: shorten metadata or tags`);
+    throw new RollcallError(
+      'INVALID_RECORD',
+      `the record takes ${bytes.length} bytes of JSON; at most ${MAX_RECORD_BYTES} are allowed: shorten metadata or tags`,
+    );
   }
   return bytes;
 }
