@@ -1,0 +1,216 @@
+import type { MirrorBatch, ZnodePath } from '../zookeeper/index.ts';
+import type { LeaveCause } from './ports.ts';
+import type { ViewTransition } from './transitions.ts';
+
+export interface Judgement {
+  readonly cause: LeaveCause;
+  /** One sentence for people: what the cause was concluded from. */
+  readonly detail: string;
+}
+
+export type Left = Extract<ViewTransition, { readonly kind: 'left' }>;
+
+/** Why a provider left, concluded from what else its session owns in the mirrored trees. */
+export interface Causes {
+  /**
+   * Takes in a batch, before the leaves in it are judged. Returns sessions that were held for dead and turn out to live: what was
+   * judged `crashed-or-expired` of them was the deletion of a single node.
+   */
+  apply(batch: MirrorBatch): readonly bigint[];
+  judge(left: Left): Judgement;
+}
+
+/** How many sessions that are held for dead are remembered, so that a sign of life can amend the judgement. */
+const MAX_REMEMBERED = 10_000;
+
+const hex = (sessionId: bigint): string => `0x${sessionId.toString(16)}`;
+
+/** What is concluded of a session in whose trees something is gone. */
+type Fate =
+  | { readonly kind: 'lives'; readonly others: number }
+  /** All of it is gone, or its rest is still to be read: the deletions of one session come as one burst. */
+  | { readonly kind: 'ended'; readonly gone: number };
+
+interface Owner {
+  readonly nodes: Set<ZnodePath>;
+  /** Nodes of it that went while nothing else of it was known to stay. */
+  gone: number;
+}
+
+export interface SessionIndex {
+  put(sessionId: bigint, path: ZnodePath): void;
+  gone(sessionId: bigint, path: ZnodePath): void;
+  fate(sessionId: bigint): Fate;
+  /** Whether it owns a node that is known to stay. */
+  lives(sessionId: bigint): boolean;
+  /** How many nodes it owns, those included that are still to be read. */
+  owned(sessionId: bigint): number;
+  /** It lives: what went before does not count towards its end. */
+  forgetGone(sessionId: bigint): void;
+  readonly size: number;
+}
+
+/**
+ * Sessions and the ephemeral nodes they own, kept by puts and removals.
+ * @param isPending whether the path has changed and is still to be read: it may be gone.
+ */
+export function sessionIndex(isPending: (path: ZnodePath) => boolean): SessionIndex {
+  const owners = new Map<bigint, Owner>();
+  /** Those without a node, oldest first: only they are forgotten. */
+  const ended = new Set<bigint>();
+
+  const owner = (sessionId: bigint): Owner => {
+    const known = owners.get(sessionId) ?? { nodes: new Set<ZnodePath>(), gone: 0 };
+    owners.set(sessionId, known);
+    return known;
+  };
+
+  const forgetOldest = (): void => {
+    const oldest = ended.size > MAX_REMEMBERED ? ended.values().next().value : undefined;
+    if (oldest === undefined) return;
+    ended.delete(oldest);
+    owners.delete(oldest);
+  };
+
+  const lives = (sessionId: bigint): boolean => {
+    for (const path of owners.get(sessionId)?.nodes ?? []) if (!isPending(path)) return true;
+    return false;
+  };
+
+  return {
+    put(sessionId, path) {
+      owner(sessionId).nodes.add(path);
+      ended.delete(sessionId);
+    },
+    gone(sessionId, path) {
+      const entry = owner(sessionId);
+      entry.nodes.delete(path);
+      entry.gone += 1;
+      if (entry.nodes.size > 0) return;
+      ended.add(sessionId);
+      forgetOldest();
+    },
+    lives,
+    owned: sessionId => owners.get(sessionId)?.nodes.size ?? 0,
+    fate(sessionId) {
+      const entry = owners.get(sessionId);
+      if (lives(sessionId)) return { kind: 'lives', others: entry?.nodes.size ?? 0 };
+      return { kind: 'ended', gone: (entry?.gone ?? 0) + (entry?.nodes.size ?? 0) };
+    },
+    forgetGone(sessionId) {
+      const entry = owners.get(sessionId);
+      if (entry !== undefined) entry.gone = 0;
+    },
+    get size() {
+      return owners.size;
+    },
+  };
+}
+
+function judgeFate(fate: Fate, sessionId: bigint): Judgement {
+  const session = `session ${hex(sessionId)}`;
+  if (fate.kind === 'lives') {
+    const detail = `its ${session} lives on and still owns ${fate.others} other node${fate.others === 1 ? '' : 's'} here`;
+    return { cause: 'deleted-by-other', detail };
+  }
+  const detail =
+    fate.gone > 1
+      ? `it went without having drained, together with all ${fate.gone} nodes that its ${session} owned here`
+      : `it went without having drained; its ${session} owned nothing else here that could tell whether the session ended or the node alone was deleted`;
+  return { cause: 'crashed-or-expired', detail };
+}
+
+/** What needs no look at the session. */
+function judgePlainly(left: Left): Judgement | undefined {
+  if (left.how === 'replaced') {
+    return { cause: 'replaced', detail: 'a younger znode with the same id speaks for it' };
+  }
+  if (left.how === 'rejected') {
+    return {
+      cause: 'rejected',
+      detail: 'its znode is there, but holds no provider record any more',
+    };
+  }
+  if (left.drained) {
+    return { cause: 'deregistered', detail: 'it had drained before its node was removed' };
+  }
+  if (left.reason === 'watch') return undefined;
+  const found = left.reason === 'audit' ? 'an audit' : 'the re-read after a reconnect';
+  return {
+    cause: 'vanished',
+    detail: `found missing by ${found}: when and why it went cannot be told`,
+  };
+}
+
+/** @param isPending usually `path => mirror.pendingMark(path) !== undefined`. */
+export function causes(isPending: (path: ZnodePath) => boolean): Causes {
+  const sessions = sessionIndex(isPending);
+  /** Held for dead: a sign of life amends that. Oldest first. */
+  const heldForDead = new Set<bigint>();
+  /** Those of them of which something was still to be read at the judgement: looked at again with each batch. */
+  const unsettled = new Set<bigint>();
+  const verdicts = new Map<bigint, Fate>();
+
+  const settle = (sessionId: bigint): void => {
+    heldForDead.delete(sessionId);
+    unsettled.delete(sessionId);
+  };
+
+  const holdForDead = (sessionId: bigint): void => {
+    settle(sessionId);
+    heldForDead.add(sessionId);
+    if (sessions.owned(sessionId) > 0) unsettled.add(sessionId);
+    const oldest =
+      heldForDead.size > MAX_REMEMBERED ? heldForDead.values().next().value : undefined;
+    if (oldest !== undefined) settle(oldest);
+  };
+
+  /** Once for each session in a batch: a thousand nodes of one session are one judgement. */
+  const fateOf = (sessionId: bigint): Fate => {
+    const known = verdicts.get(sessionId);
+    if (known !== undefined) return known;
+    const fate = sessions.fate(sessionId);
+    verdicts.set(sessionId, fate);
+    if (fate.kind === 'ended') holdForDead(sessionId);
+    return fate;
+  };
+
+  /** Returns the sessions that own, or owned, something that the batch tells of. */
+  const takeIn = (batch: MirrorBatch): ReadonlySet<bigint> => {
+    const touched = new Set<bigint>();
+    const gone = (sessionId: bigint, path: ZnodePath): void => {
+      if (sessionId === 0n) return;
+      sessions.gone(sessionId, path);
+      touched.add(sessionId);
+    };
+    for (const change of batch.changes) {
+      const { ephemeralOwner, path } = change.node;
+      if (change.kind === 'gone') gone(ephemeralOwner, path);
+      if (change.kind !== 'put') continue;
+      const before = change.previous?.ephemeralOwner ?? 0n;
+      if (before !== ephemeralOwner) gone(before, path);
+      if (ephemeralOwner === 0n) continue;
+      sessions.put(ephemeralOwner, path);
+      touched.add(ephemeralOwner);
+    }
+    return touched;
+  };
+
+  return {
+    apply(batch) {
+      verdicts.clear();
+      const revived: bigint[] = [];
+      for (const sessionId of new Set([...takeIn(batch), ...unsettled])) {
+        if (sessions.owned(sessionId) === 0) unsettled.delete(sessionId);
+        if (!sessions.lives(sessionId)) continue;
+        sessions.forgetGone(sessionId);
+        if (heldForDead.has(sessionId)) revived.push(sessionId);
+        settle(sessionId);
+      }
+      return revived;
+    },
+    judge(left) {
+      return judgePlainly(left) ?? judgeFate(fateOf(left.sessionId), left.sessionId);
+    },
+  };
+}
