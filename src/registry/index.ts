@@ -44,3 +44,14 @@ export {
   type Suspect,
   type Vanished,
 } from './protection.ts';
+export { type Balancer, type Candidate } from './balance/balancer.ts';
+export { consistentHash } from './balance/consistent-hash.ts';
+export {
+  leastLoaded,
+  type LeastLoadedOptions,
+  type LoadOf,
+  reportedLoad,
+} from './balance/least-loaded.ts';
+export { smoothRoundRobin } from './balance/round-robin.ts';
+export { balancers, STRATEGIES, type Strategy } from './balance/strategy.ts';
+export { weightedRandom } from './balance/weighted-random.ts';
