@@ -37,6 +37,21 @@ export function listen(server: Server, port: number): Promise<void> {
   });
 }
 
+/** The first free loopback port from `wanted` on. */
+export async function nextFreePort(wanted: number): Promise<number> {
+  for (let port = wanted; port < wanted + TRIES; port += 1) {
+    const server = createServer();
+    try {
+      await listen(server, port);
+      await new Promise(resolve => server.close(resolve));
+      return port;
+    } catch (error) {
+      if (!(error instanceof Error && 'code' in error && error.code === 'EADDRINUSE')) throw error;
+    }
+  }
+  throw new RollcallError('LIMIT_REACHED', `no free port from ${wanted} to ${wanted + TRIES - 1}`);
+}
+
 /** Different loopback ports that were free a moment ago: whoever binds them must be ready to try others. */
 export async function freePorts(count: number): Promise<readonly number[]> {
   const servers: Server[] = [];

@@ -21,6 +21,8 @@ export interface GuardedProcessOptions {
   /** Where the program's output goes (appended). */
   readonly logFile: string;
   readonly env?: Readonly<Record<string, string>>;
+  /** False: does not keep this process alive (and ends with it all the same). */
+  readonly keepAlive: boolean;
 }
 
 /**
@@ -65,6 +67,7 @@ export async function guardedProcess(options: GuardedProcessOptions): Promise<Gu
   const pid = await Promise.race([firstLine(shell.stdout), exited.then(() => '')]).then(Number);
   if (!Number.isInteger(pid) || pid <= 0)
     throw new RollcallError('INTERNAL', `could not start ${command}`);
+  if (!options.keepAlive) for (const handle of [shell, shell.stdin, shell.stdout]) unref(handle);
   return {
     pid,
     get running() {
@@ -81,6 +84,11 @@ export async function guardedProcess(options: GuardedProcessOptions): Promise<Gu
       }
     },
   };
+}
+
+/** A child's pipes are sockets, which the types do not say. */
+function unref(handle: object): void {
+  if ('unref' in handle && typeof handle.unref === 'function') handle.unref();
 }
 
 async function firstLine(stream: NodeJS.ReadableStream): Promise<string> {

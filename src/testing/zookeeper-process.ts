@@ -23,6 +23,8 @@ export interface ZooKeeperServer {
   readonly port: number;
   /** `host:port` */
   readonly address: string;
+  /** Where it keeps its snapshots and transaction logs (in `version-2` below). */
+  readonly dataFolder: string;
   /** Of the Java process; undefined while the server is down. */
   readonly pid: number | undefined;
   readonly running: boolean;
@@ -49,6 +51,7 @@ export interface ProcessOptions {
   readonly plan: ServerPlan;
   readonly env: Readonly<Record<string, string>>;
   readonly properties: Readonly<Record<string, string>>;
+  readonly keepAlive: boolean;
   readonly readyTimeoutMs: number;
 }
 
@@ -79,7 +82,7 @@ export async function zooKeeperProcess(options: ProcessOptions): Promise<Launcha
 
   const launch = async (): Promise<void> => {
     if (isRunning()) return;
-    const { installation, env, properties } = options;
+    const { installation, env, properties, keepAlive } = options;
     const args = javaArguments(installation, files, properties);
     process_ = await guardedProcess({
       command: installation.java,
@@ -87,6 +90,7 @@ export async function zooKeeperProcess(options: ProcessOptions): Promise<Launcha
       folder: plan.folder,
       logFile: files.log,
       env,
+      keepAlive,
     });
   };
 
@@ -119,6 +123,7 @@ export async function zooKeeperProcess(options: ProcessOptions): Promise<Launcha
     host: '127.0.0.1',
     port,
     address: `127.0.0.1:${port}`,
+    dataFolder: dataFolder(plan),
     get pid() {
       return isRunning() ? process_?.pid : undefined;
     },

@@ -5,7 +5,7 @@ import type { WaitOptions } from '../kernel/abort.ts';
 import { errorText, RollcallError } from '../kernel/errors.ts';
 import { releasers } from '../kernel/releasers.ts';
 import { findZooKeeper, type ZooKeeperInstallation } from './find-zookeeper.ts';
-import { freePorts } from './free-port.ts';
+import { freePorts, nextFreePort } from './free-port.ts';
 import type { ServerPorts } from './zookeeper-config.ts';
 import {
   type LaunchableServer,
@@ -16,6 +16,8 @@ import {
 export interface StartOptions extends WaitOptions {
   /** Default 1. Three make an ensemble that stands the loss of one. */
   readonly servers?: 1 | 3;
+  /** Where the first server listens, or on one of the next ports when it is taken. Default: any free port. */
+  readonly port?: number;
   /** ZooKeeper's clock grain. Default 200: sessions from 400 ms on are granted. */
   readonly tickTimeMs?: number;
   /** More lines of zoo.cfg, which go before ours. */
@@ -24,6 +26,8 @@ export interface StartOptions extends WaitOptions {
   readonly properties?: Readonly<Record<string, string>>;
   /** Added to the environment of the Java process. */
   readonly env?: Readonly<Record<string, string>>;
+  /** False lets the process end although the servers still run; they end with it. Default true. */
+  readonly keepAlive?: boolean;
   /** How long the start may take. Default 60 000. */
   readonly readyTimeoutMs?: number;
   /** Default: the one that `findZooKeeper()` finds. */
@@ -97,7 +101,7 @@ async function prepare(
   folder: string,
   options: StartOptions,
 ): Promise<readonly LaunchableServer[]> {
-  const ensemble = await choosePorts(options.servers ?? 1);
+  const ensemble = await choosePorts(options.servers ?? 1, options.port);
   return Promise.all(
     ensemble.map((ports, index) =>
       zooKeeperProcess({
@@ -112,16 +116,21 @@ async function prepare(
         },
         env: options.env ?? {},
         properties: options.properties ?? {},
+        keepAlive: options.keepAlive ?? true,
         readyTimeoutMs: options.readyTimeoutMs ?? 60_000,
       }),
     ),
   );
 }
 
-async function choosePorts(servers: number): Promise<readonly ServerPorts[]> {
+async function choosePorts(
+  servers: number,
+  wanted: number | undefined,
+): Promise<readonly ServerPorts[]> {
   const free = await freePorts(servers * 3);
+  const firstClient = wanted === undefined ? undefined : await nextFreePort(wanted);
   return Array.from({ length: servers }, (_, index) => {
     const [client = 0, quorum = 0, election = 0] = free.slice(index * 3, index * 3 + 3);
-    return { client, quorum, election };
+    return { client: index === 0 ? (firstClient ?? client) : client, quorum, election };
   });
 }
