@@ -31,7 +31,7 @@ export function bareChildren(client: zookeeper.Client, path: string, onEvent: ()
 
 export function bareData(client: zookeeper.Client, path: string, onEvent?: () => void): Promise<Buffer> {
   return new Promise((resolve, reject) => {
-    const done = (error: Error | zookeeper.Exception, data: Buffer): void => (error ? reject(error) : resolve(data));
+    const done = (error: Error | zookeeper.Exception | null, data: Buffer): void => (error === null || error === undefined ? resolve(data) : reject(error));
     if (onEvent === undefined) client.getData(path, done);
     else client.getData(path, onEvent, done);
   });

@@ -1,0 +1,145 @@
+/**
+ * How soon a join, a leave and a death are visible: in our aggregator's feed and over REST, beside a bare node-zookeeper-client
+ * watcher (child watch, list again, read what is new). Every observer is a process of its own; all watch the same changes.
+ */
+import { type ChildProcess, fork } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { deferred } from '../src/kernel/abort.ts';
+import { layout } from '../src/registry/index.ts';
+import { startZooKeeper, type ZooKeeper } from '../src/testing/index.ts';
+import { openSession, type Session } from '../src/zookeeper/index.ts';
+import { quantile, report, type Row, wallNowMs } from './figures.ts';
+import { providerBytes, registerLoad, serviceName } from './load.ts';
+import type { ObserverMessage, ProviderMessage } from './roles/messages.ts';
+import { sessionEnds } from './txn-log.ts';
+
+const SAMPLES = Number(process.env['BENCH_SAMPLES'] ?? 200);
+const KILLS = Number(process.env['BENCH_KILLS'] ?? 20);
+const SIZES = (process.env['BENCH_SIZES'] ?? '100,10000').split(',').map(Number);
+
+const OBSERVERS = ['ours', 'second', 'bare', 'rest'] as const;
+type Observer = (typeof OBSERVERS)[number];
+
+const role = (name: string, args: readonly string[]): ChildProcess =>
+  fork(fileURLToPath(new URL(`./roles/${name}.js`, import.meta.url)), args);
+
+/** Collects who saw what, when. */
+class Sightings {
+  readonly #waiting = new Map<string, (atMs: number) => void>();
+  readonly #seen = new Map<string, number>();
+
+  note(by: string, id: string, present: boolean, atMs: number): void {
+    const key = `${by} ${id} ${present}`;
+    this.#seen.set(key, atMs);
+    this.#waiting.get(key)?.(atMs);
+    this.#waiting.delete(key);
+  }
+
+  of(by: string, id: string, present: boolean): Promise<number> {
+    const key = `${by} ${id} ${present}`;
+    const already = this.#seen.get(key);
+    if (already !== undefined) return Promise.resolve(already);
+    const { promise, resolve } = deferred<number>();
+    this.#waiting.set(key, resolve);
+    return promise;
+  }
+}
+
+async function startObserver(by: Observer, child: ChildProcess, sightings: Sightings): Promise<string> {
+  const ready = deferred<string>();
+  child.on('message', (message: ObserverMessage & { url?: string }) => {
+    if (message.kind === 'ready') ready.resolve(message.url ?? '');
+    else sightings.note(by, message.id, message.present, message.atMs);
+  });
+  child.once('exit', code => ready.reject(new Error(`the ${by} observer ended with ${String(code)}`)));
+  return ready.promise;
+}
+
+interface Latencies {
+  readonly join: Record<Observer, number[]>;
+  readonly leave: Record<Observer, number[]>;
+  readonly death: Record<Observer, number[]>;
+}
+
+const nobody = (): Record<Observer, number[]> => ({ ours: [], second: [], bare: [], rest: [] });
+
+async function joinsAndLeaves(session: Session, directory: string, sightings: Sightings, into: Latencies): Promise<void> {
+  for (let sample = 0; sample < SAMPLES; sample += 1) {
+    const service = serviceName(0);
+    const id = `${service}-${1_000_000 + sample}`;
+    const joinedAtMs = wallNowMs();
+    const created = await session.create(`${directory}/bench-joined-`, providerBytes(service, 1_000_000 + sample), { mode: 'ephemeral-sequential' });
+    for (const by of OBSERVERS) into.join[by].push((await sightings.of(by, id, true)) - joinedAtMs);
+    const leftAtMs = wallNowMs();
+    await session.remove(created.path, -1);
+    for (const by of OBSERVERS) into.leave[by].push((await sightings.of(by, id, false)) - leftAtMs);
+  }
+}
+
+async function deaths(zooKeeper: ZooKeeper, sightings: Sightings, into: Latencies): Promise<void> {
+  const killed = new Map<string, bigint>();
+  for (let kill = 0; kill < KILLS; kill += 1) {
+    const id = `victim-${kill}`;
+    const announced = deferred<ProviderMessage>();
+    const child = role('provider', [zooKeeper.connectString, '/rollcall', serviceName(0), id]);
+    child.once('message', (message: ProviderMessage) => announced.resolve(message));
+    killed.set(id, BigInt((await announced.promise).sessionId));
+    for (const by of OBSERVERS) await sightings.of(by, id, true);
+    child.kill('SIGKILL');
+    for (const by of OBSERVERS) await sightings.of(by, id, false);
+  }
+  const [server] = zooKeeper.servers;
+  const ends = await sessionEnds(server?.dataDir ?? '');
+  for (const [id, sessionId] of killed) {
+    const endedAtMs = ends.get(sessionId);
+    if (endedAtMs === undefined) throw new Error(`ZooKeeper's log does not tell when the session of ${id} ended`);
+    for (const by of OBSERVERS) into.death[by].push((await sightings.of(by, id, false)) - endedAtMs);
+  }
+}
+
+async function measure(size: number): Promise<Latencies> {
+  await using zooKeeper = await startZooKeeper({ tickTimeMs: 200 });
+  const servers = zooKeeper.connectString;
+  const sessions = await registerLoad(servers, { root: '/rollcall', services: 1, perService: size });
+  const directory = layout().providers(serviceName(0));
+  const sightings = new Sightings();
+  const args = [servers, '/rollcall', serviceName(0)];
+  const ours = role('ours-observer', args);
+  const second = role('ours-observer', args);
+  const bare = role('bare-observer', [servers, directory]);
+  const url = await startObserver('ours', ours, sightings);
+  await startObserver('second', second, sightings);
+  await startObserver('bare', bare, sightings);
+  const rest = role('rest-observer', [url, serviceName(0), size > 1000 ? 'sse' : 'poll']);
+  await startObserver('rest', rest, sightings);
+  const into: Latencies = { join: nobody(), leave: nobody(), death: nobody() };
+  const writer = await openSession({ servers, timeoutMs: 10_000 });
+  await writer.connected();
+  await joinsAndLeaves(writer, directory, sightings, into);
+  await deaths(zooKeeper, sightings, into);
+  for (const child of [rest, ours, second, bare]) {
+    child.removeAllListeners('exit');
+    child.disconnect();
+  }
+  await Promise.all([writer, ...sessions].map(session => session.close()));
+  return into;
+}
+
+function rows(size: number, found: Latencies): Row[] {
+  const bound = size > 1000 ? 0.5 : 1.2;
+  return (['join', 'leave', 'death'] as const).flatMap(what => {
+    const own = [...found[what].ours, ...found[what].second];
+    const [ours, bare, rest] = [quantile(own, 0.5), quantile(found[what].bare, 0.5), quantile(found[what].rest, 0.5)];
+    const limit = what === 'death' ? 10 : 5;
+    return [
+      { what: `${what}, ${size}: view p50`, ours, anchor: bare, unit: 'ms', must: `≤ ${bound} × the bare watcher`, holds: ours <= bound * bare },
+      { what: `${what}, ${size}: view p99`, ours: quantile(own, 0.99), anchor: quantile(found[what].bare, 0.99), unit: 'ms' },
+      { what: `${what}, ${size}: ${size > 1000 ? 'SSE' : 'REST'} p50`, ours: rest, anchor: bare, unit: 'ms', must: `≤ ${limit} ms`, holds: rest <= limit },
+    ];
+  });
+}
+
+const all: Row[] = [];
+for (const size of SIZES) all.push(...rows(size, await measure(size)));
+const held = report('visible: from the write (of a death: from ZooKeeper\'s own expiry) until it is seen', all);
+process.exitCode = held ? 0 : 1;
