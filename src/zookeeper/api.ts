@@ -76,7 +76,11 @@ export type ReadResult =
   | { readonly kind: 'data'; readonly path: ZnodePath; readonly data: Buffer; readonly stat: Stat }
   /** ZooKeeper's multiRead answers getChildren without a stat. */
   | { readonly kind: 'children'; readonly path: ZnodePath; readonly children: readonly string[] }
-  | { readonly kind: 'error'; readonly path: ZnodePath; readonly error: import('../kernel/errors.ts').RollcallError };
+  | {
+      readonly kind: 'error';
+      readonly path: ZnodePath;
+      readonly error: import('../kernel/errors.ts').RollcallError;
+    };
 
 export type WatchEventType = 'created' | 'deleted' | 'data-changed' | 'children-changed';
 
@@ -99,13 +103,23 @@ export interface Watch extends AsyncDisposable {
   close(): Promise<void>;
 }
 
+/** `reason` is set when there is no connection because the servers refuse our credentials (AUTH_FAILED). */
 export type SessionState =
-  | { readonly kind: 'connecting' }
+  | { readonly kind: 'connecting'; readonly reason?: import('../kernel/errors.ts').RollcallError }
   | { readonly kind: 'connected'; readonly epoch: number }
   /** The server does not answer; the session may still live. Duties pause. */
-  | { readonly kind: 'suspended'; readonly epoch: number; readonly sinceMs: number }
+  | {
+      readonly kind: 'suspended';
+      readonly epoch: number;
+      readonly sinceMs: number;
+      readonly reason?: import('../kernel/errors.ts').RollcallError;
+    }
   /** A whole session timeout without an answer, or the server said so. Duties and holds have ended. */
-  | { readonly kind: 'lost'; readonly epoch: number }
+  | {
+      readonly kind: 'lost';
+      readonly epoch: number;
+      readonly reason?: import('../kernel/errors.ts').RollcallError;
+    }
   | { readonly kind: 'closed' };
 
 /** What became of the ZooKeeper session at an attachment. */
@@ -120,7 +134,15 @@ export interface Attached {
 export interface Transaction {
   /** Fails the transaction unless `path` exists and (version ≥ 0) has this data version. -1 means any version; 0 means 0. */
   check(path: ZnodePath, version: number): this;
-  create(path: ZnodePath, data: Buffer, options?: { readonly mode?: CreateMode; readonly acl?: readonly Acl[]; readonly ttlMs?: number }): this;
+  create(
+    path: ZnodePath,
+    data: Buffer,
+    options?: {
+      readonly mode?: CreateMode;
+      readonly acl?: readonly Acl[];
+      readonly ttlMs?: number;
+    },
+  ): this;
   setData(path: ZnodePath, data: Buffer, version: number): this;
   remove(path: ZnodePath, version: number): this;
   readonly size: number;
@@ -173,7 +195,13 @@ export interface Session extends AsyncDisposable {
 
   create(path: ZnodePath, data?: Buffer, options?: CreateOptions): Promise<Created>;
   /** Creates `path` and its missing ancestors as persistent nodes; existing ones are left as they are. */
-  ensurePath(path: ZnodePath, options?: WaitOptions & { readonly acl?: readonly Acl[]; readonly mode?: 'persistent' | 'container' }): Promise<void>;
+  ensurePath(
+    path: ZnodePath,
+    options?: WaitOptions & {
+      readonly acl?: readonly Acl[];
+      readonly mode?: 'persistent' | 'container';
+    },
+  ): Promise<void>;
   /** undefined when there is no such node. */
   exists(path: ZnodePath, options?: WaitOptions): Promise<Stat | undefined>;
   getData(path: ZnodePath, options?: WaitOptions): Promise<NodeData>;
@@ -182,24 +210,54 @@ export interface Session extends AsyncDisposable {
   setData(path: ZnodePath, data: Buffer, version: number, options?: WaitOptions): Promise<Stat>;
   /** @throws NO_NODE when it was not there, unless an earlier try of the same call may have removed it. */
   remove(path: ZnodePath, version: number, options?: WaitOptions): Promise<void>;
-  getAcl(path: ZnodePath, options?: WaitOptions): Promise<{ readonly acl: readonly Acl[]; readonly stat: Stat }>;
-  setAcl(path: ZnodePath, acl: readonly Acl[], aclVersion: number, options?: WaitOptions): Promise<Stat>;
+  getAcl(
+    path: ZnodePath,
+    options?: WaitOptions,
+  ): Promise<{ readonly acl: readonly Acl[]; readonly stat: Stat }>;
+  setAcl(
+    path: ZnodePath,
+    acl: readonly Acl[],
+    aclVersion: number,
+    options?: WaitOptions,
+  ): Promise<Stat>;
   /** Waits until the server in use has caught up with the leader. */
   sync(path: ZnodePath, options?: WaitOptions): Promise<void>;
   transaction(): Transaction;
   /** Reads many nodes in one request (server ≥ 3.6: see `features`). Errors are per item. Not split: the caller keeps to a byte budget. */
-  multiRead(requests: readonly ReadRequest[], options?: WaitOptions): Promise<readonly ReadResult[]>;
+  multiRead(
+    requests: readonly ReadRequest[],
+    options?: WaitOptions,
+  ): Promise<readonly ReadResult[]>;
   /** Paths of the ephemeral nodes this session owns, below `prefix`. */
   getEphemerals(prefix: ZnodePath, options?: WaitOptions): Promise<readonly ZnodePath[]>;
   getAllChildrenNumber(path: ZnodePath, options?: WaitOptions): Promise<number>;
-  whoAmI(options?: WaitOptions): Promise<readonly { readonly scheme: string; readonly id: string }[]>;
+  whoAmI(
+    options?: WaitOptions,
+  ): Promise<readonly { readonly scheme: string; readonly id: string }[]>;
 
   /** exists + a one-shot watch, armed and read in one request. `onEvent` is called at most once; `close()` forgets it (removeWatches). */
-  watchExists(path: ZnodePath, onEvent: WatchListener, options?: WaitOptions): Promise<{ readonly stat: Stat | undefined; readonly watch: Watch }>;
-  watchData(path: ZnodePath, onEvent: WatchListener, options?: WaitOptions): Promise<NodeData & { readonly watch: Watch }>;
-  watchChildren(path: ZnodePath, onEvent: WatchListener, options?: WaitOptions): Promise<NodeChildren & { readonly watch: Watch }>;
+  watchExists(
+    path: ZnodePath,
+    onEvent: WatchListener,
+    options?: WaitOptions,
+  ): Promise<{ readonly stat: Stat | undefined; readonly watch: Watch }>;
+  watchData(
+    path: ZnodePath,
+    onEvent: WatchListener,
+    options?: WaitOptions,
+  ): Promise<NodeData & { readonly watch: Watch }>;
+  watchChildren(
+    path: ZnodePath,
+    onEvent: WatchListener,
+    options?: WaitOptions,
+  ): Promise<NodeChildren & { readonly watch: Watch }>;
   /** @throws UNIMPLEMENTED on a server before 3.6. */
-  addWatch(path: ZnodePath, mode: PersistentWatchMode, onEvent: WatchListener, options?: WaitOptions): Promise<Watch>;
+  addWatch(
+    path: ZnodePath,
+    mode: PersistentWatchMode,
+    onEvent: WatchListener,
+    options?: WaitOptions,
+  ): Promise<Watch>;
 
   /** Counts of what went over the wire since the session began, by operation name (`getData`, `multiRead`, `create`, …). */
   readonly requestCounts: Readonly<Record<string, number>>;
@@ -265,12 +323,22 @@ export interface MirrorNode {
   readonly ephemeralOwner: bigint;
   readonly ctimeMs: number;
   readonly mtimeMs: number;
+  /**
+   * How many of its children were ever deleted, by the newest stat: `(cversion - numChildren) / 2`. Tells of a child that came and
+   * went before it could be read. undefined: not known.
+   */
+  readonly deletions?: number | undefined;
   /** undefined when the mirror was opened with `keepData: false`. */
   readonly data: Buffer | undefined;
 }
 
 export type MirrorChange =
-  | { readonly kind: 'put'; readonly node: MirrorNode; readonly data: Buffer; readonly previous: MirrorNode | undefined }
+  | {
+      readonly kind: 'put';
+      readonly node: MirrorNode;
+      readonly data: Buffer;
+      readonly previous: MirrorNode | undefined;
+    }
   /** `zxid`: an upper bound of the deletion's zxid (the parent's pzxid, read after it; of a parent that went too: the answer's zxid). */
   | { readonly kind: 'gone'; readonly node: MirrorNode; readonly zxid: bigint }
   /** Only the node's pzxid moved (a child came or went). */

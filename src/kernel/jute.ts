@@ -1,0 +1,169 @@
+import { RollcallError } from './errors.ts';
+
+/**
+ * ZooKeeper's jute encoding, as `BinaryInputArchive` and `BinaryOutputArchive` of Apache ZooKeeper have it: big-endian ints and
+ * longs, one byte for a boolean, and a four-byte length before buffers, UTF-8 strings and vectors, where -1 means null.
+ */
+const NULL_LENGTH = -1;
+
+const FIRST_CAPACITY_BYTES = 128;
+
+/** Writes jute into one growing buffer. */
+export class JuteWriter {
+  private buffer: Buffer;
+  private used = 0;
+
+  constructor(capacityBytes = FIRST_CAPACITY_BYTES) {
+    this.buffer = Buffer.allocUnsafe(Math.max(16, capacityBytes));
+  }
+
+  /** Bytes written so far. */
+  get lengthBytes(): number {
+    return this.used;
+  }
+
+  int(value: number): this {
+    this.room(4);
+    this.used = this.buffer.writeInt32BE(value, this.used);
+    return this;
+  }
+
+  long(value: bigint): this {
+    this.room(8);
+    this.used = this.buffer.writeBigInt64BE(value, this.used);
+    return this;
+  }
+
+  bool(value: boolean): this {
+    this.room(1);
+    this.used = this.buffer.writeUInt8(value ? 1 : 0, this.used);
+    return this;
+  }
+
+  bytes(value: Uint8Array | undefined): this {
+    if (value === undefined) return this.int(NULL_LENGTH);
+    this.int(value.length);
+    this.room(value.length);
+    this.buffer.set(value, this.used);
+    this.used += value.length;
+    return this;
+  }
+
+  string(value: string | undefined): this {
+    if (value === undefined) return this.int(NULL_LENGTH);
+    const lengthBytes = Buffer.byteLength(value);
+    this.int(lengthBytes);
+    this.room(lengthBytes);
+    this.used += this.buffer.write(value, this.used, lengthBytes, 'utf8');
+    return this;
+  }
+
+  vector<T>(items: readonly T[] | undefined, write: (item: T) => void): this {
+    if (items === undefined) return this.int(NULL_LENGTH);
+    this.int(items.length);
+    for (const item of items) write(item);
+    return this;
+  }
+
+  /** The bytes written. The writer is spent: its memory is the result's. */
+  finish(): Buffer {
+    return this.buffer.subarray(0, this.used);
+  }
+
+  private room(moreBytes: number): void {
+    const needed = this.used + moreBytes;
+    if (needed <= this.buffer.length) return;
+    const larger = Buffer.allocUnsafe(Math.max(needed, this.buffer.length * 2));
+    this.buffer.copy(larger, 0, 0, this.used);
+    this.buffer = larger;
+  }
+}
+
+/**
+ * Reads jute. Every read is checked against the end of the input; what it returns never shares memory with the input, so
+ * that a kept value does not pin the chunk it came in.
+ *
+ * @throws RollcallError MALFORMED_PACKET when the input ends early or a length is impossible.
+ */
+export class JuteReader {
+  private readonly buffer: Buffer;
+  private at: number;
+
+  constructor(buffer: Buffer, offset = 0) {
+    this.buffer = buffer;
+    this.at = offset;
+  }
+
+  get remainingBytes(): number {
+    return this.buffer.length - this.at;
+  }
+
+  int(): number {
+    this.need(4);
+    const value = this.buffer.readInt32BE(this.at);
+    this.at += 4;
+    return value;
+  }
+
+  long(): bigint {
+    this.need(8);
+    const value = this.buffer.readBigInt64BE(this.at);
+    this.at += 8;
+    return value;
+  }
+
+  bool(): boolean {
+    this.need(1);
+    const value = this.buffer[this.at] !== 0;
+    this.at += 1;
+    return value;
+  }
+
+  bytes(): Buffer | undefined {
+    const lengthBytes = this.length();
+    if (lengthBytes === NULL_LENGTH) return undefined;
+    const copy = Buffer.from(this.buffer.subarray(this.at, this.at + lengthBytes));
+    this.at += lengthBytes;
+    return copy;
+  }
+
+  string(): string | undefined {
+    const lengthBytes = this.length();
+    if (lengthBytes === NULL_LENGTH) return undefined;
+    const value = this.buffer.toString('utf8', this.at, this.at + lengthBytes);
+    this.at += lengthBytes;
+    return value;
+  }
+
+  /** @param leastItemBytes what one item takes at least: bounds the count before anything is allocated. */
+  vector<T>(read: () => T, leastItemBytes = 1): T[] | undefined {
+    const count = this.int();
+    if (count === NULL_LENGTH) return undefined;
+    if (count < 0 || count * leastItemBytes > this.remainingBytes)
+      throw malformed(`a vector of ${count} items`);
+    const items: T[] = [];
+    for (let index = 0; index < count; index += 1) items.push(read());
+    return items;
+  }
+
+  /** What is left, for another codec. It shares memory with the input. */
+  rest(): Buffer {
+    return this.buffer.subarray(this.at);
+  }
+
+  private length(): number {
+    const lengthBytes = this.int();
+    if (lengthBytes < NULL_LENGTH) throw malformed(`a length of ${lengthBytes}`);
+    if (lengthBytes > 0) this.need(lengthBytes);
+    return lengthBytes;
+  }
+
+  private need(bytes: number): void {
+    if (this.remainingBytes < bytes)
+      throw malformed(`${bytes} bytes wanted, ${this.remainingBytes} left`);
+  }
+}
+
+function malformed(what: string): RollcallError {
+  return new RollcallError('MALFORMED_PACKET', `the packet does not parse: ${what}`);
+}

@@ -1,0 +1,140 @@
+import { hasCode, isRollcallError } from '../kernel/errors.ts';
+import type { Acl, Created, CreateOptions, Session, ZnodePath } from './api.ts';
+import { checkAcl, OPEN_ACL } from './acl.ts';
+import type { RawCall, Ticket } from './calls.ts';
+import type { EphemeralBudget, Reservation } from './ephemeral-budget.ts';
+import { type Chroot, checkPath } from './path.ts';
+import { checkGuid, findLost } from './protected-create.ts';
+import { CREATE_MODES, type CreateBody, readStat, writeCreate } from './protocol.ts';
+import { getEphemeralsCall, type OperationContext } from './reads.ts';
+
+export type Creates = Pick<Session, 'create' | 'ensurePath'>;
+
+export interface CreateContext extends OperationContext {
+  readonly budget: EphemeralBudget;
+  readonly sessionId: () => bigint;
+}
+
+const NOTHING = Buffer.alloc(0);
+
+export function creates(context: CreateContext): Creates {
+  const { calls, library, chroot, budget } = context;
+
+  const create = async (
+    path: ZnodePath,
+    data: Buffer,
+    options: CreateOptions,
+  ): Promise<Created> => {
+    const { mode = 'persistent', acl = OPEN_ACL, guid, signal } = options;
+    checkPath(path, CREATE_MODES[mode].sequential);
+    checkGuid(path, options);
+    const call = createCall(chroot, { path, data, acl: checkAcl(acl), mode, ttlMs: options.ttlMs });
+    const reservation = CREATE_MODES[mode].ephemeral ? await reserve(path, signal) : undefined;
+    const made = (created: Created): Created => {
+      reservation?.created(created.path);
+      if (signal?.aborted === true && isOnlyOurs(options)) undo(created.path);
+      return created;
+    };
+    const attempt = async (ticket: Ticket, tries: number): Promise<Created> => {
+      const found =
+        guid === undefined || tries === 0
+          ? undefined
+          : await findLost(context, ticket, { path, guid, mode, sessionId: context.sessionId() });
+      return made(found ?? (await calls.raw(ticket, call)));
+    };
+    try {
+      return await calls.run(
+        { repeat: guid === undefined ? 'once' : 'idempotent', signal },
+        attempt,
+      );
+    } catch (error) {
+      if (isRefusal(error)) reservation?.release();
+      throw error;
+    }
+  };
+
+  const reserve = async (
+    path: ZnodePath,
+    signal: AbortSignal | undefined,
+  ): Promise<Reservation | undefined> => {
+    const owned = (): Promise<readonly ZnodePath[]> =>
+      calls.run({ repeat: 'read', signal }, ticket =>
+        calls.raw(ticket, getEphemeralsCall(chroot, '/')),
+      );
+    const [reservation] = await budget.reserve([path], owned);
+    return reservation;
+  };
+
+  /** The caller gave up while the create was on its way; nobody would ever take the node away. */
+  const undo = (path: ZnodePath): void => {
+    calls
+      .run({ repeat: 'idempotent' }, ticket => library.remove(ticket, path, -1))
+      .then(
+        () => budget.removed(path),
+        () => undefined,
+      );
+  };
+
+  const ensure = async (path: string, options: EnsureOptions): Promise<void> => {
+    if (path === '') return;
+    const { acl = OPEN_ACL, mode = 'persistent', signal } = options;
+    const { toServer, toClient } = AS_THE_SERVER_SAYS;
+    const call = createCall(
+      { prefix: '', toServer, toClient },
+      { path, data: NOTHING, acl: checkAcl(acl), mode, ttlMs: undefined },
+    );
+    try {
+      await calls.run({ repeat: 'idempotent', signal }, ticket => calls.raw(ticket, call));
+    } catch (error) {
+      if (hasCode(error, 'NODE_EXISTS')) return;
+      if (!hasCode(error, 'NO_NODE')) throw error;
+      await ensure(path.slice(0, path.lastIndexOf('/')), options);
+      await ensure(path, options);
+    }
+  };
+
+  return {
+    create: (path, data = NOTHING, options = {}) => create(path, data, options),
+    async ensurePath(path, options = {}) {
+      checkPath(path);
+      const there = await calls.run({ repeat: 'read', signal: options.signal }, ticket =>
+        library.exists(ticket, path),
+      );
+      if (there === undefined) await ensure(chroot.toServer(path), options);
+    },
+  };
+}
+
+interface EnsureOptions {
+  readonly acl?: readonly Acl[];
+  readonly mode?: 'persistent' | 'container';
+  readonly signal?: AbortSignal;
+}
+
+const AS_THE_SERVER_SAYS: Chroot = { prefix: '', toServer: path => path, toClient: path => path };
+
+/** Ephemeral and sequential nodes belong to their creator alone; a plain node may be what others wait for. */
+function isOnlyOurs({ mode = 'persistent' }: CreateOptions): boolean {
+  return CREATE_MODES[mode].ephemeral || CREATE_MODES[mode].sequential;
+}
+
+/** The server (or we) said no: the node was not made. Otherwise it may have been. */
+function isRefusal(error: unknown): boolean {
+  return (
+    isRollcallError(error) &&
+    !hasCode(error, 'CONNECTION_LOSS', 'SESSION_LOST', 'SESSION_CLOSED', 'ABORTED')
+  );
+}
+
+function createCall(chroot: Chroot, body: CreateBody): RawCall<Created> {
+  const serverPath = chroot.toServer(body.path);
+  return {
+    op: CREATE_MODES[body.mode].op,
+    path: body.path,
+    write: writer => writeCreate(writer, { ...body, path: serverPath }),
+    read: reader => ({
+      path: chroot.toClient(reader.string() ?? serverPath),
+      stat: readStat(reader),
+    }),
+  };
+}

@@ -1,0 +1,81 @@
+import { RollcallError } from '../kernel/errors.ts';
+
+const LENGTH_BYTES = 4;
+
+/** The server has no limit on what it answers; this one keeps a wrong length from filling the memory. */
+export const MAX_FRAME_BYTES = 128 * 1024 * 1024;
+
+/**
+ * Cuts a byte stream into frames (a four-byte length, then so many bytes). Each byte is copied at most once, whatever the
+ * chunks are. One splitter serves one connection: what was left of a broken one goes with it.
+ */
+export interface FrameSplitter {
+  push(chunk: Buffer): void;
+  /** The next whole frame without its length, or undefined. @throws RollcallError MALFORMED_PACKET for an impossible length. */
+  next(): Buffer | undefined;
+}
+
+export function frameSplitter(maxFrameBytes: number = MAX_FRAME_BYTES): FrameSplitter {
+  let chunks: Buffer[] = [];
+  /** The first chunk not yet used up, and how far it is used. */
+  let first = 0;
+  let offset = 0;
+  let bufferedBytes = 0;
+  let wantedBytes: number | undefined;
+
+  const take = (bytes: number): Buffer => {
+    const head = chunks[first];
+    if (head !== undefined && head.length - offset >= bytes) {
+      const whole = head.subarray(offset, offset + bytes);
+      skip(bytes);
+      return whole;
+    }
+    const joined = Buffer.allocUnsafe(bytes);
+    let filled = 0;
+    while (filled < bytes) {
+      const chunk = chunks[first];
+      if (chunk === undefined) break;
+      const part = Math.min(bytes - filled, chunk.length - offset);
+      chunk.copy(joined, filled, offset, offset + part);
+      filled += part;
+      skip(part);
+    }
+    return joined;
+  };
+
+  /** Uses up bytes of the first chunk. */
+  const skip = (bytes: number): void => {
+    offset += bytes;
+    bufferedBytes -= bytes;
+    if (offset < (chunks[first]?.length ?? 0)) return;
+    first += 1;
+    offset = 0;
+    if (first < 64 && first < chunks.length) return;
+    chunks = chunks.slice(first);
+    first = 0;
+  };
+
+  return {
+    push(chunk) {
+      if (chunk.length === 0) return;
+      chunks.push(chunk);
+      bufferedBytes += chunk.length;
+    },
+    next() {
+      if (wantedBytes === undefined) {
+        if (bufferedBytes < LENGTH_BYTES) return undefined;
+        wantedBytes = take(LENGTH_BYTES).readInt32BE(0);
+        if (wantedBytes < 0 || wantedBytes > maxFrameBytes) {
+          throw new RollcallError(
+            'MALFORMED_PACKET',
+            `the server announced a packet of ${wantedBytes} bytes`,
+          );
+        }
+      }
+      if (bufferedBytes < wantedBytes) return undefined;
+      const frame = take(wantedBytes);
+      wantedBytes = undefined;
+      return frame;
+    },
+  };
+}

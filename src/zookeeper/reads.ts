@@ -1,0 +1,150 @@
+import type { WaitOptions } from '../kernel/abort.ts';
+import type { JuteReader } from '../kernel/jute.ts';
+import type { NodeChildren, ReadRequest, ReadResult, Session, ZnodePath } from './api.ts';
+import type { Calls, RawCall, Ticket } from './calls.ts';
+import type { ClientLibrary } from './client-library.ts';
+import { type Chroot, checkPath } from './path.ts';
+import { OP, readStat } from './protocol.ts';
+import { serverError } from './server-errors.ts';
+
+export type Reads = Pick<
+  Session,
+  | 'exists'
+  | 'getData'
+  | 'getChildren'
+  | 'getAcl'
+  | 'sync'
+  | 'multiRead'
+  | 'getEphemerals'
+  | 'getAllChildrenNumber'
+  | 'whoAmI'
+>;
+
+export interface OperationContext {
+  readonly calls: Calls;
+  readonly library: ClientLibrary;
+  readonly chroot: Chroot;
+}
+
+const LEAST_STRING_BYTES = 4;
+
+export function reads({ calls, library, chroot }: OperationContext): Reads {
+  const read = <T>(
+    options: WaitOptions | undefined,
+    attempt: (ticket: Ticket) => Promise<T>,
+  ): Promise<T> => calls.run({ repeat: 'read', signal: options?.signal }, attempt);
+
+  const readRaw = <T>(options: WaitOptions | undefined, call: RawCall<T>): Promise<T> =>
+    read(options, ticket => calls.raw(ticket, call));
+
+  return {
+    exists: async (path, options) => {
+      checkPath(path);
+      return read(options, ticket => library.exists(ticket, path));
+    },
+    getData: async (path, options) => {
+      checkPath(path);
+      return read(options, ticket => library.getData(ticket, path));
+    },
+    getChildren: async (path, options) => readRaw(options, getChildrenCall(chroot, path, false)),
+    getAcl: async (path, options) => {
+      checkPath(path);
+      return read(options, ticket => library.getAcl(ticket, path));
+    },
+    sync: async (path, options) => readRaw(options, syncCall(chroot, path)),
+    multiRead: async (requests, options) =>
+      requests.length === 0 ? [] : readRaw(options, multiReadCall(chroot, requests)),
+    getEphemerals: async (prefix, options) => readRaw(options, getEphemeralsCall(chroot, prefix)),
+    getAllChildrenNumber: async (path, options) => {
+      const serverPath = chroot.toServer(checkPath(path));
+      return readRaw(options, {
+        op: OP.getAllChildrenNumber,
+        path,
+        write: writer => writer.string(serverPath),
+        read: body => body.int(),
+      });
+    },
+    whoAmI: async options =>
+      readRaw(options, {
+        op: OP.whoAmI,
+        read: body => body.vector(() => readIdentity(body), 2 * LEAST_STRING_BYTES) ?? [],
+      }),
+  };
+}
+
+function readIdentity(body: JuteReader): { readonly scheme: string; readonly id: string } {
+  return { scheme: body.string() ?? '', id: body.string() ?? '' };
+}
+
+/** GetChildren2; by our codec, since lists may be long. */
+export function getChildrenCall(
+  chroot: Chroot,
+  path: ZnodePath,
+  watch: boolean,
+): RawCall<NodeChildren> {
+  const serverPath = chroot.toServer(checkPath(path));
+  return {
+    op: OP.getChildren2,
+    path,
+    write: writer => writer.string(serverPath).bool(watch),
+    read: body => ({ children: readNames(body), stat: readStat(body) }),
+  };
+}
+
+function readNames(body: JuteReader): readonly string[] {
+  return body.vector(() => body.string() ?? '', LEAST_STRING_BYTES) ?? [];
+}
+
+export function syncCall(chroot: Chroot, path: ZnodePath): RawCall<void> {
+  const serverPath = chroot.toServer(checkPath(path));
+  return { op: OP.sync, path, write: writer => writer.string(serverPath), read: () => undefined };
+}
+
+export function getEphemeralsCall(
+  chroot: Chroot,
+  prefix: ZnodePath,
+): RawCall<readonly ZnodePath[]> {
+  const serverPath = chroot.toServer(checkPath(prefix));
+  return {
+    op: OP.getEphemerals,
+    path: prefix,
+    write: writer => writer.string(serverPath),
+    read: body => readNames(body).map(path => chroot.toClient(path)),
+  };
+}
+
+/** MultiRead (3.6): a header before each item, and one more that says that it is the last. */
+export function multiReadCall(
+  chroot: Chroot,
+  requests: readonly ReadRequest[],
+): RawCall<readonly ReadResult[]> {
+  const paths = requests.map(({ path }) => chroot.toServer(checkPath(path)));
+  return {
+    op: OP.multiRead,
+    write(writer) {
+      requests.forEach(({ kind }, index) => {
+        writer
+          .int(kind === 'data' ? OP.getData : OP.getChildren)
+          .bool(false)
+          .int(-1);
+        writer.string(paths[index]).bool(false);
+      });
+      writer.int(-1).bool(true).int(-1);
+    },
+    read: body => requests.map(request => readResult(body, request)),
+  };
+}
+
+function readResult(body: JuteReader, { path }: ReadRequest): ReadResult {
+  const op = body.int();
+  body.bool();
+  body.int();
+  switch (op) {
+    case OP.getData:
+      return { kind: 'data', path, data: body.bytes() ?? Buffer.alloc(0), stat: readStat(body) };
+    case OP.getChildren:
+      return { kind: 'children', path, children: readNames(body) };
+    default:
+      return { kind: 'error', path, error: serverError(body.int(), 'multiRead', path) };
+  }
+}
