@@ -22,12 +22,17 @@ const CountsSchema = z.object({
 });
 
 /** Keys come from providers' records: `__proto__` is a key like any other, so the object is built from entries. */
-const tallySchema = z.unknown().optional().transform((value): Readonly<Record<string, number>> => {
-  if (typeof value !== 'object' || value === null) return {};
-  return Object.fromEntries(
-    Object.entries(value).filter((entry): entry is [string, number] => Number.isInteger(entry[1])),
-  );
-});
+const tallySchema = z
+  .unknown()
+  .optional()
+  .transform((value): Readonly<Record<string, number>> => {
+    if (typeof value !== 'object' || value === null) return {};
+    return Object.fromEntries(
+      Object.entries(value).filter((entry): entry is [string, number] =>
+        Number.isInteger(entry[1]),
+      ),
+    );
+  });
 
 const emptyCounts = (): z.output<typeof CountsSchema> => CountsSchema.parse({});
 

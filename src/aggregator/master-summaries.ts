@@ -1,0 +1,108 @@
+import type { Clock } from '../kernel/clock.ts';
+import type { ZnodePath } from '../zookeeper/index.ts';
+import { encodeService } from './derive/codec.ts';
+import type { Flaps } from './derive/flaps.ts';
+import type { ShardTable } from './derive/shard-table.ts';
+import { deriveOverview, deriveService } from './derive/summary.ts';
+import type {
+  DerivedService,
+  DerivedSnapshot,
+  ListedProvider,
+  ServicesSnapshot,
+  View,
+} from './ports.ts';
+
+export interface MasterSummariesOptions {
+  readonly view: View;
+  /** The last master's word, for what this replica has not seen itself. */
+  readonly before: DerivedSnapshot;
+  readonly flaps: Flaps;
+  readonly table: ShardTable;
+  readonly clock: Clock;
+  readonly sweepEveryMs: number;
+  readonly signal: AbortSignal;
+}
+
+/** The summaries of one term: every service is derived once, then those that changed. */
+export interface MasterSummaries {
+  /** Brings the table up to date with the view. Gives others their turn of the event loop in between. */
+  refresh(): Promise<void>;
+  overview(): ReturnType<typeof deriveOverview>;
+  /** Providers that wait to be removed, with the mzxid of the word that said so. */
+  readonly leaving: Map<ZnodePath, bigint>;
+}
+
+/** How many providers' worth of services is derived in one turn. */
+const PROVIDERS_A_TURN = 5_000;
+
+type ServiceLine = ServicesSnapshot['services'][number];
+type Lines = ReadonlyMap<string, ServiceLine>;
+
+/** Only those that said so themselves, since the server did not let them delete their node. */
+const isLeaving = (provider: ListedProvider): boolean => provider.record['leaving'] === true;
+
+/** Suspects and verdicts of checks lapse without a change in ZooKeeper. */
+function isChanged(before: ServiceLine | undefined, now: ServiceLine): boolean {
+  return (
+    before === undefined ||
+    before.index !== now.index ||
+    before.counts.suspects !== now.counts.suspects ||
+    before.counts.unhealthy !== now.counts.unhealthy
+  );
+}
+
+/** The services whose line is not what it was, those included that are no more. */
+export function changedServices(before: Lines, now: Lines): readonly string[] {
+  const changed = [...now.values()].filter(line => isChanged(before.get(line.name), line));
+  const ended = [...before.keys()].filter(name => !now.has(name));
+  return [...changed.map(({ name }) => name), ...ended];
+}
+
+export function masterSummaries(options: MasterSummariesOptions): MasterSummaries {
+  const { view, before, flaps, table, clock, sweepEveryMs, signal } = options;
+  const services = new Map<string, DerivedService>();
+  const leaving = new Map<ZnodePath, bigint>();
+  let lines: Lines = new Map();
+  let sweptMs = clock.nowMs();
+
+  const derive = (name: string): void => {
+    if (!view.has(name)) {
+      services.delete(name);
+      table.set(name, undefined);
+      return;
+    }
+    const snapshot = view.service(name);
+    const known = services.get(name) ?? before.service(name);
+    const service = deriveService(snapshot, flaps.score(name, clock.nowMs()), known);
+    services.set(name, service);
+    table.set(name, encodeService(service));
+    for (const provider of snapshot.providers) {
+      if (isLeaving(provider)) leaving.set(provider.znode, provider.mzxid);
+    }
+  };
+
+  const swept = (): readonly string[] => {
+    const nowMs = clock.nowMs();
+    if (nowMs - sweptMs < sweepEveryMs) return [];
+    sweptMs = nowMs;
+    return flaps.expire(nowMs);
+  };
+
+  return {
+    leaving,
+    async refresh() {
+      const now: Lines = new Map(view.services().services.map(line => [line.name, line]));
+      const names = new Set([...changedServices(lines, now), ...swept()]);
+      lines = now;
+      let providers = 0;
+      for (const name of names) {
+        derive(name);
+        providers += 10 + (now.get(name)?.counts.total ?? 0);
+        if (providers < PROVIDERS_A_TURN) continue;
+        providers = 0;
+        await clock.sleep(0, signal);
+      }
+    },
+    overview: () => deriveOverview(services.values()),
+  };
+}
