@@ -193,6 +193,9 @@ export interface Session extends AsyncDisposable {
   /** Called once for every attachment to a server, the first and each reconnect, after watches and auth are in place, before user operations go out. */
   onAttached(listener: (attached: Attached) => void): () => void;
 
+  /** Called with `lastZxid` each time it has moved, before the answer that moved it is handed on. Listeners do no more than take note. */
+  onZxid(listener: (zxid: bigint) => void): () => void;
+
   create(path: ZnodePath, data?: Buffer, options?: CreateOptions): Promise<Created>;
   /** Creates `path` and its missing ancestors as persistent nodes; existing ones are left as they are. */
   ensurePath(

@@ -51,19 +51,21 @@ export interface SessionCore {
   readonly attachedId: bigint | undefined;
   readonly requestCounts: Readonly<Record<string, number>>;
   onAttached(listener: (attached: Attached) => void): () => void;
+  onZxid(listener: (zxid: bigint) => void): () => void;
   close(): Promise<void>;
 }
 
 export function openCore(options: CoreOptions): SessionCore {
   const { clock, logger, metrics, maxPacketBytes } = options;
   const chroot = makeChroot(options.target.chroot);
-  const memory: SessionMemory = { credentials: NEW_SESSION, lastZxid: 0n };
   const alive = liveness(options.timeoutMs);
   const budget = ephemeralBudget(chroot.toServer);
   const counts: Record<string, number> = {};
   const report = (error: unknown): void =>
     logger.error({ error: errorText(error) }, 'a listener of the session failed');
   const attachedListeners = listeners<Attached>(report);
+  const zxidListeners = listeners<bigint>(report);
+  const memory = sessionMemory(zxidListeners.emit);
   const farewell = deferred<void>();
   let attachedId: bigint | undefined;
   let closing = false;
@@ -171,6 +173,7 @@ export function openCore(options: CoreOptions): SessionCore {
     },
     requestCounts: counts,
     onAttached: attachedListeners.add,
+    onZxid: zxidListeners.add,
     async close() {
       closing = true;
       lifecycle.apply({ kind: 'closed' });
@@ -182,6 +185,20 @@ export function openCore(options: CoreOptions): SessionCore {
       if (memory.credentials.sessionId !== 0n) await Promise.race([farewell.promise, late]);
       bound.abort();
       await connection.stop(closedError());
+    },
+  };
+}
+
+function sessionMemory(moved: (zxid: bigint) => void): SessionMemory {
+  let lastZxid = 0n;
+  return {
+    credentials: NEW_SESSION,
+    get lastZxid() {
+      return lastZxid;
+    },
+    set lastZxid(zxid) {
+      lastZxid = zxid;
+      moved(zxid);
     },
   };
 }

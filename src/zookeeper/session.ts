@@ -90,6 +90,7 @@ function sessionHandle(core: SessionCore, maxPacketBytes: number): Session {
     connected: options => untilConnected(core, options),
     onState: lifecycle.onState,
     onAttached: core.onAttached,
+    onZxid: core.onZxid,
     transaction: () => transaction(context),
     async features(options) {
       await untilConnected(core, options);

@@ -1,0 +1,204 @@
+import { deferred } from '../kernel/abort.ts';
+import { lane } from '../kernel/lane.ts';
+import { nextTurn } from '../kernel/turn.ts';
+import type { Stat, ZnodePath } from './api.ts';
+import type { MirrorParts } from './mirror-parts.ts';
+import { childOf } from './mirror-paths.ts';
+import type { Found, ReadItem } from './mirror-reads.ts';
+import { listAnswerBytes } from './mirror-settle.ts';
+import type { WatchStrategy } from './mirror-strategy.ts';
+import type { TreeEdit } from './mirror-tree.ts';
+
+/** Reads asked for and not yet applied. */
+const WINDOW = 4;
+/** Most changes of one batch: what listeners make of it should take a few milliseconds. */
+const SLICE = 500;
+
+export type ScanReason = 'cold' | 'resync';
+
+/** What differs from the copy. */
+type Difference =
+  | { readonly kind: 'node'; readonly path: ZnodePath; readonly stat: Stat; readonly data: Buffer }
+  | { readonly kind: 'gone'; readonly path: ZnodePath; readonly zxid: bigint };
+
+/**
+ * Reads the whole of every subtree, breadth first, several reads at once, with the watches in place.
+ *
+ * `cold`: what was read is delivered as it comes, every list is read. `resync`: every known node is read, only directories whose
+ * pzxid moved are listed, the copy stays as it is until all was read; then the differences are delivered, all of them, also when
+ * the connection goes meanwhile. In both, deletions are seen by reading the known nodes themselves; a change after a path was read
+ * is announced by an event, which waits until the scan is over.
+ *
+ * @throws what ended it (the signal's reason, a connection's failure) when not all could be read.
+ */
+export async function scan(
+  parts: MirrorParts,
+  strategy: WatchStrategy,
+  reason: ScanReason,
+  signal: AbortSignal,
+): Promise<void> {
+  const work = scanWork(parts, strategy);
+  const differences: Difference[] = [];
+  const failure = new AbortController();
+  const either = AbortSignal.any([signal, failure.signal]);
+  const applying = lane();
+  const flights = new Set<Promise<void>>();
+  const done = deferred<void>();
+
+  const take = async (items: readonly ReadItem[], found: readonly Found[]): Promise<void> => {
+    either.throwIfAborted();
+    const news = found.flatMap(
+      (one, index) => observe(parts, strategy, work, items[index]?.kind, one, reason) ?? [],
+    );
+    if (reason === 'cold') await apply(parts, news, reason);
+    else for (const one of news) differences.push(one);
+  };
+
+  const fly = async (items: readonly ReadItem[]): Promise<void> => {
+    const found = await strategy.read(items, either);
+    parts.sizes.learn(found);
+    await applying(() => take(items, found));
+  };
+
+  const advance = (): void => {
+    while (flights.size < WINDOW) {
+      const items = work.take();
+      if (items.length === 0) break;
+      const flight = fly(items)
+        .finally(() => flights.delete(flight))
+        .then(advance, done.reject);
+      flights.add(flight);
+    }
+    if (flights.size === 0) done.resolve();
+  };
+
+  try {
+    advance();
+    await done.promise;
+  } catch (error) {
+    failure.abort(error);
+    await Promise.allSettled(flights);
+    throw error;
+  }
+  if (reason === 'resync') await apply(parts, differences, reason);
+}
+
+/** What is still to be read, and what was asked for already. */
+interface ScanWork {
+  addNode(path: ZnodePath): void;
+  addList(path: ZnodePath, children: number): void;
+  /** It was not there when it was read: a list that names it later asks for it again. */
+  wasMissing(path: ZnodePath): void;
+  /** As many items as one read should have; empty when there is nothing to read now. */
+  take(): readonly ReadItem[];
+}
+
+function scanWork(parts: MirrorParts, strategy: WatchStrategy): ScanWork {
+  const nodes: ZnodePath[] = [];
+  const lists: { readonly path: ZnodePath; readonly children: number }[] = [];
+  const asked = new Set<ZnodePath>();
+  let nodeAt = 0;
+  let listAt = 0;
+
+  const addNode = (path: ZnodePath): void => {
+    if (asked.has(path)) return;
+    asked.add(path);
+    nodes.push(path);
+  };
+  for (const path of parts.roots) addNode(path);
+  for (const path of parts.tree.paths()) addNode(path);
+  for (const path of parts.trust.untrusted.keys()) addNode(path);
+
+  const { sizes, batchBytes } = parts;
+  return {
+    addNode,
+    addList: (path, children) => void lists.push({ path, children }),
+    wasMissing: path => void asked.delete(path),
+    take() {
+      const items: ReadItem[] = [];
+      let bytes = 0;
+      const fits = (path: ZnodePath, answerBytes: number): boolean => {
+        bytes += path.length + answerBytes;
+        return items.length === 0 || (items.length < strategy.readItems && bytes <= batchBytes);
+      };
+      for (let list = lists[listAt]; list !== undefined; list = lists[listAt]) {
+        if (!fits(list.path, sizes.listBytes(list.children))) return items;
+        items.push({ kind: 'list', path: list.path });
+        listAt += 1;
+      }
+      const nodeBytes = sizes.nodeBytes();
+      for (let path = nodes[nodeAt]; path !== undefined; path = nodes[nodeAt]) {
+        if (!fits(path, nodeBytes)) return items;
+        items.push({ kind: 'node', path });
+        nodeAt += 1;
+      }
+      return items;
+    },
+  };
+}
+
+/** Adds what must be read next; returns what differs from the copy. */
+function observe(
+  parts: MirrorParts,
+  strategy: WatchStrategy,
+  work: ScanWork,
+  asked: ReadItem['kind'] | undefined,
+  found: Found,
+  reason: ScanReason,
+): Difference | undefined {
+  const { tree, trust } = parts;
+  const { path } = found;
+  switch (found.kind) {
+    case 'node': {
+      const known = tree.get(path);
+      const moved = known?.czxid !== found.stat.czxid || known.pzxid !== found.stat.pzxid;
+      // A copy that was never complete may have a directory's pzxid without its list.
+      const unsure = reason === 'cold' || moved || trust.isUnlisted(path);
+      trust.wasRead(path, found.stat.numChildren > 0);
+      if (strategy.wantsList(path, found.stat, unsure)) work.addList(path, found.stat.numChildren);
+      return moved || known.mzxid !== found.stat.mzxid ? found : undefined;
+    }
+    case 'list':
+      trust.wasListed(path);
+      parts.delivery.listSize(listAnswerBytes(found.names));
+      for (const name of found.names) work.addNode(childOf(path, name));
+      return undefined;
+    case 'missing':
+      work.wasMissing(path);
+      trust.isGone(path);
+      return tree.get(path) === undefined
+        ? undefined
+        : { kind: 'gone', path, zxid: parts.lastZxid() };
+    case 'failed':
+      if (asked === 'list') trust.listFailed(path, found.error);
+      else trust.readFailed(path, found.error);
+      return undefined;
+    case 'stat':
+      return undefined;
+    default:
+      return found satisfies never;
+  }
+}
+
+async function apply(
+  parts: MirrorParts,
+  differences: readonly Difference[],
+  reason: ScanReason,
+): Promise<void> {
+  for (let at = 0; at < differences.length && !parts.isClosed(); at += SLICE) {
+    const edit = parts.tree.edit();
+    for (const one of differences.slice(at, at + SLICE)) applyOne(edit, one);
+    parts.delivery.deliver(edit, {
+      reason,
+      watermarkBefore: parts.mark.value(),
+      eventAtMs: undefined,
+    });
+    if (reason === 'cold' || at + SLICE < differences.length)
+      await new Promise<void>(resolve => void nextTurn(resolve));
+  }
+}
+
+function applyOne(edit: TreeEdit, difference: Difference): void {
+  if (difference.kind === 'gone') edit.remove(difference.path, difference.zxid);
+  else edit.put(difference.path, difference.stat, difference.data);
+}

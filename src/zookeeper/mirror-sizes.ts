@@ -1,0 +1,40 @@
+import type { Found } from './mirror-reads.ts';
+
+/** What answers are expected to weigh, learned from those that came. */
+export interface AnswerSizes {
+  /** Bytes of one node's data, stat and framing in an answer. */
+  nodeBytes(): number;
+  listBytes(children: number): number;
+  learn(found: readonly Found[]): void;
+}
+
+/** Item header, length of the data, stat. */
+const NODE_OVERHEAD_BYTES = 9 + 4 + 68;
+/** New answers weigh this much against what was learned before. */
+const SHARE = 0.25;
+
+export function answerSizes(): AnswerSizes {
+  let dataBytes = 512;
+  let nameBytes = 32;
+  const towards = (mean: number, sum: number, count: number): number =>
+    count === 0 ? mean : mean + (sum / count - mean) * SHARE;
+  return {
+    nodeBytes: () => NODE_OVERHEAD_BYTES + dataBytes,
+    listBytes: children => 13 + children * (4 + nameBytes),
+    learn(found) {
+      const data = { sum: 0, count: 0 };
+      const names = { sum: 0, count: 0 };
+      for (const one of found) {
+        if (one.kind === 'node') {
+          data.sum += one.data.length;
+          data.count += 1;
+        } else if (one.kind === 'list') {
+          for (const name of one.names) names.sum += name.length;
+          names.count += one.names.length;
+        }
+      }
+      dataBytes = towards(dataBytes, data.sum, data.count);
+      nameBytes = towards(nameBytes, names.sum, names.count);
+    },
+  };
+}
