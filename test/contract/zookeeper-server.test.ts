@@ -64,14 +64,14 @@ test('a frozen server accepts and does not answer; thawed it answers; a frozen o
 test('an ensemble of three goes on without its leader, which comes back as a follower', async () => {
   await using zookeeper = await startZooKeeper({ servers: 3 });
   const modes = await Promise.all(zookeeper.servers.map(server => server.mode()));
-  expect(modes.toSorted()).toEqual(['follower', 'follower', 'leader']);
+  expect(modes.map(String).toSorted()).toEqual(['follower', 'follower', 'leader']);
   const leader = zookeeper.servers[modes.indexOf('leader')];
   const others = zookeeper.servers.filter(server => server !== leader);
   await leader?.kill();
   await vi.waitFor(
     async () => {
       const now = await Promise.all(others.map(server => server.mode()));
-      expect(now.toSorted()).toEqual(['follower', 'leader']);
+      expect(now.map(String).toSorted()).toEqual(['follower', 'leader']);
     },
     { timeout: 20_000 },
   );
