@@ -1,0 +1,81 @@
+import { networkInterfaces } from 'node:os';
+import { readNamedFile } from './config-file.ts';
+import { type HostPort, isAnyAddress, isLoopback } from './host-port.ts';
+import type { LOG_LEVELS, ServeSettings } from './serve-flags.ts';
+import { certificate, type ZooKeeperTarget, zookeeperTarget } from './zookeeper-flags.ts';
+
+/** All that the daemon was told, checked and frozen. Holds secrets: never log it whole. */
+export interface DaemonConfig {
+  readonly zookeeper: ZooKeeperTarget;
+  readonly root: string;
+  readonly http: HostPort;
+  readonly tls: { readonly cert: string; readonly key: string } | undefined;
+  /** The text of the tokens file. */
+  readonly tokens: string | undefined;
+  /** Whether everybody may write when there are no tokens: nobody else can reach the address, or it was said to be meant so. */
+  readonly openWrites: boolean;
+  /** `asked`: an address was given, although this release serves no DNS. */
+  readonly dns: 'off' | 'asked' | 'unsaid';
+  readonly domain: string;
+  /** Without the port of `http` when that is 0: it is known only once it listens. */
+  readonly advertise: HostPort;
+  readonly logLevel: (typeof LOG_LEVELS)[number];
+  readonly protection:
+    | { readonly kind: 'off' }
+    | { readonly kind: 'on'; readonly ratio: number; readonly holdMs: number };
+  readonly historyDir: string | undefined;
+  readonly metricsServices: number;
+  /** 0: no audits. */
+  readonly auditEveryMs: number;
+  readonly lameDuckMs: number;
+  readonly shutdownGraceMs: number;
+}
+
+/**
+ * Makes the configuration of `rollcall serve` from its settings (see `readSettings`) and the files that they name.
+ *
+ * @throws RollcallError INVALID_CONFIG: one sentence that names the flag at fault and what to give instead.
+ */
+export function daemonConfig(settings: ServeSettings): DaemonConfig {
+  const { http, tokens } = settings;
+  const zookeeper = Object.freeze(zookeeperTarget(settings));
+  return Object.freeze({
+    zookeeper,
+    root: settings.root,
+    http: Object.freeze(http),
+    tls: certificate('tls', settings['tls-cert'], settings['tls-key']),
+    tokens: tokens === undefined ? undefined : readNamedFile('tokens', tokens),
+    openWrites: settings.insecure || isLoopback(http.host),
+    dns: settings.dns ?? 'unsaid',
+    domain: settings.domain ?? 'rollcall',
+    advertise: Object.freeze(settings.advertise ?? advertised(http)),
+    logLevel: settings['log-level'],
+    protection: Object.freeze(
+      settings.protection === 'off'
+        ? { kind: 'off' as const }
+        : {
+            kind: 'on' as const,
+            ratio: settings['protection-ratio'],
+            holdMs: settings['protection-hold'],
+          },
+    ),
+    historyDir: settings['history-dir'],
+    metricsServices: settings['metrics-services'],
+    auditEveryMs: settings['audit-every'],
+    lameDuckMs: settings['lame-duck'],
+    shutdownGraceMs: settings['shutdown-grace'],
+  });
+}
+
+function advertised(http: HostPort): HostPort {
+  return isAnyAddress(http.host) ? { host: ownAddress(), port: http.port } : http;
+}
+
+/** The first address of this machine that others can reach, IPv4 first; 127.0.0.1 when there is none. */
+export function ownAddress(): string {
+  const addresses = Object.values(networkInterfaces())
+    .flatMap(list => list ?? [])
+    .filter(({ internal, scopeid }) => !internal && (scopeid ?? 0) === 0);
+  const [first] = addresses.toSorted((a, b) => a.family.localeCompare(b.family));
+  return first?.address ?? '127.0.0.1';
+}

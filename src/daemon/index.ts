@@ -1,0 +1,33 @@
+export {
+  aboutFlag,
+  durationFlag,
+  flag,
+  flagOf,
+  integerFlag,
+  integerHint,
+  listFlag,
+  optionalFlagOf,
+  readInteger,
+  requiredFlagOf,
+  switchFlag,
+  textFlag,
+} from './flags.ts';
+export { daemonConfig, type DaemonConfig, ownAddress } from './config.ts';
+export { didYouMean } from './suggest.ts';
+export {
+  envName,
+  type RawValue,
+  readSettings,
+  type SettingsSchema,
+  type Sources,
+} from './settings.ts';
+export { gatherSources } from './config-file.ts';
+export { readHostPort } from './host-port.ts';
+export { ServeFlags } from './serve-flags.ts';
+export {
+  rootFlag,
+  sessionTimeoutFlag,
+  zookeeperSecurityFlags,
+  zookeeperTarget,
+  type ZooKeeperTarget,
+} from './zookeeper-flags.ts';
