@@ -8,6 +8,7 @@ export {
   ConsumerRecordSchema,
   encodeRecord,
   issueText,
+  makeConsumer,
   makeProvider,
   MAX_RECORD_BYTES,
   PortSchema,
@@ -55,3 +56,17 @@ export {
 export { smoothRoundRobin } from './balance/round-robin.ts';
 export { balancers, STRATEGIES, type Strategy } from './balance/strategy.ts';
 export { weightedRandom } from './balance/weighted-random.ts';
+export { type AnnounceOptions } from './announce-options.ts';
+export {
+  announceConsumer,
+  type ConsumerDescription,
+  type ConsumerRegistration,
+} from './consumer.ts';
+export { type Proof, type ProofEvent, type ProofEventKind, type ProofState } from './proof.ts';
+export {
+  announce,
+  type AnnounceProviderOptions,
+  type ProviderDescription,
+  type ProviderPatch,
+  type Registration,
+} from './provider.ts';

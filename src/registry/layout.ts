@@ -91,8 +91,12 @@ export function placeOf(where: Layout, path: string): Place {
   return OTHER;
 }
 
-/** The sequence number at the end of a sequential node's name (negative after an overflow), or undefined. */
+/**
+ * The sequence number at the end of a sequential node's name, or undefined. After 2^31 - 1 creates it is negative, and then its sign
+ * stands besides the dash that separates it: `x-0000000007` is 7, `x--2147483648` is -2147483648, `x--000000005` is -5.
+ */
 export function sequenceOf(node: string): number | undefined {
-  const found = /(-?\d{10})$/.exec(node);
-  return found === null ? undefined : Number(found[1]);
+  const [, separated, bare] = /-(-\d{9,10}|\d{10})$|(\d{10})$/.exec(node) ?? [];
+  const digits = separated ?? bare;
+  return digits === undefined ? undefined : Number(digits);
 }

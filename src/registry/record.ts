@@ -131,6 +131,17 @@ export function readConsumer(bytes: Buffer): Parsed<ConsumerRecord> {
 }
 
 /** @throws RollcallError INVALID_RECORD naming the field at fault. */
+export function makeConsumer(input: unknown): ConsumerRecord {
+  const parsed = ConsumerRecordSchema.safeParse(input);
+  if (!parsed.success) {
+    throw new RollcallError('INVALID_RECORD', `not a consumer record: ${issueText(parsed.error)}`, {
+      cause: parsed.error,
+    });
+  }
+  return parsed.data;
+}
+
+/** @throws RollcallError INVALID_RECORD naming the field at fault. */
 export function makeProvider(input: unknown): ProviderRecord {
   const parsed = ProviderRecordSchema.safeParse(input);
   if (!parsed.success) {
