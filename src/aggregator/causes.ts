@@ -13,10 +13,11 @@ export type Left = Extract<ViewTransition, { readonly kind: 'left' }>;
 /** Why a provider left, concluded from what else its session owns in the mirrored trees. */
 export interface Causes {
   /**
-   * Takes in a batch, before the leaves in it are judged. Returns sessions that were held for dead and turn out to live: what was
+   * Takes in a batch when the mirror delivers it, before the leaves in it are judged. Returns sessions that were held for dead and turn out to live: what was
    * judged `crashed-or-expired` of them was the deletion of a single node.
    */
   apply(batch: MirrorBatch): readonly bigint[];
+  /** The same leave is judged once. */
   judge(left: Left): Judgement;
 }
 
@@ -150,6 +151,7 @@ export function causes(isPending: (path: ZnodePath) => boolean): Causes {
   /** Those of them of which something was still to be read at the judgement: looked at again with each batch. */
   const unsettled = new Set<bigint>();
   const verdicts = new Map<bigint, Fate>();
+  const judgements = new WeakMap<Left, Judgement>();
 
   const settle = (sessionId: bigint): void => {
     heldForDead.delete(sessionId);
@@ -210,7 +212,11 @@ export function causes(isPending: (path: ZnodePath) => boolean): Causes {
       return revived;
     },
     judge(left) {
-      return judgePlainly(left) ?? judgeFate(fateOf(left.sessionId), left.sessionId);
+      const known = judgements.get(left);
+      if (known !== undefined) return known;
+      const judgement = judgePlainly(left) ?? judgeFate(fateOf(left.sessionId), left.sessionId);
+      judgements.set(left, judgement);
+      return judgement;
     },
   };
 }

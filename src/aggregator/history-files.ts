@@ -1,9 +1,9 @@
 import { mkdir, open, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import { errorText } from '../kernel/errors.ts';
 import { latest } from '../kernel/lane.ts';
 import type { Logger } from '../kernel/log.ts';
+import { turn } from '../kernel/turn.ts';
 import { encodeAmendment, encodeEntry, historyReplay } from './history-lines.ts';
 import type { HistoryStore } from './history.ts';
 import type { HistoryEntry } from './ports.ts';
@@ -68,7 +68,7 @@ async function load(dir: string): Promise<Found> {
     const lines = await readWhole(join(dir, nameOf(number)));
     for (const [at, line] of lines.entries()) {
       replay.take(line);
-      if (at % LINES_A_TURN === 0) await nextTurn();
+      if (at % LINES_A_TURN === 0) await turn();
     }
   }
   const current = numbers.at(-1);

@@ -1,4 +1,5 @@
 import type { Clock } from '../kernel/clock.ts';
+import { turn } from '../kernel/turn.ts';
 import type { ZnodePath } from '../zookeeper/index.ts';
 import { encodeService } from './derive/codec.ts';
 import type { Flaps } from './derive/flaps.ts';
@@ -100,7 +101,8 @@ export function masterSummaries(options: MasterSummariesOptions): MasterSummarie
         providers += 10 + (now.get(name)?.counts.total ?? 0);
         if (providers < PROVIDERS_A_TURN) continue;
         providers = 0;
-        await clock.sleep(0, signal);
+        await turn();
+        signal.throwIfAborted();
       }
     },
     overview: () => deriveOverview(services.values()),

@@ -5,3 +5,8 @@ export function nextTurn(run: () => void): Timer {
   const handle = setImmediate(run);
   return { cancel: () => clearImmediate(handle) };
 }
+
+/** Resolves in the next turn of the event loop. */
+export function turn(): Promise<void> {
+  return new Promise(resolve => void nextTurn(resolve));
+}

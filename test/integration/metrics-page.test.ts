@@ -1,0 +1,47 @@
+import { spawnSync } from 'node:child_process';
+import { Registry } from 'prom-client';
+import { expect, test } from 'vitest';
+import { metricsPage, processMetrics } from '../../src/aggregator/metrics-page.ts';
+import { aggregatorMetrics } from '../../src/aggregator/metrics.ts';
+import { providersText } from '../../src/aggregator/providers-text.ts';
+import { manualClock } from '../../src/testing/index.ts';
+import { counts } from '../support/derived-facts.ts';
+
+const line = (name: string, up: number, down = 0) => ({
+  name,
+  index: 1n,
+  counts: counts({ total: up + down, up, down }),
+});
+
+/** promtool, installed where a test run may install what it needs. */
+function checkMetrics(page: Buffer): { readonly status: number | null; readonly output: string } {
+  const check = () => spawnSync('promtool', ['check', 'metrics'], { input: page });
+  let checked = check();
+  if (checked.error !== undefined && process.getuid?.() === 0) {
+    spawnSync('apt-get', ['install', '-y', '--no-install-recommends', 'prometheus']);
+    checked = check();
+  }
+  if (checked.error !== undefined) {
+    throw new Error('promtool is missing: install the package prometheus', {
+      cause: checked.error,
+    });
+  }
+  return { status: checked.status, output: `${checked.stdout}${checked.stderr}` };
+}
+
+test('promtool accepts the whole page without a word', async () => {
+  const register = new Registry();
+  processMetrics(register);
+  const metrics = aggregatorMetrics(register, manualClock());
+  metrics.propagated(3);
+  metrics.wrote('fenced');
+  const page = metricsPage(
+    register,
+    providersText(() => [line('orders', 2), line('a:b_c.D-1', 0, 1)], 1),
+  );
+  expect(checkMetrics(await page.render())).toEqual({ status: 0, output: '' });
+});
+
+test('the check is able to fail', () => {
+  expect(checkMetrics(Buffer.from('# TYPE x_total gauge\nx_total 1\n')).status).not.toBe(0);
+});
