@@ -1,0 +1,135 @@
+import { abortedError, deferred, onAbort } from '../kernel/abort.ts';
+import type { Clock } from '../kernel/clock.ts';
+import { RollcallError } from '../kernel/errors.ts';
+import { nextTurn } from '../kernel/turn.ts';
+import type { Encoded } from './encoded.ts';
+import { decidePoll } from './poll-decision.ts';
+
+export interface PollOptions {
+  readonly requested: bigint;
+  readonly waitMs: number;
+  /** What would be sent now. */
+  readonly read: () => Encoded;
+  readonly watermark: () => bigint;
+  /** undefined when the client sent no `If-None-Match`. */
+  readonly matches: ((etag: string) => boolean) | undefined;
+  /** Calls `wake` whenever one of these may have moved; the returned function ends that. */
+  readonly subscribe: (wake: () => void) => () => void;
+  /** Aborts when the client goes away. */
+  readonly signal: AbortSignal;
+}
+
+export interface PollAnswer {
+  readonly answer: Encoded;
+  /** The answer is older than what the client has. */
+  readonly reset: boolean;
+}
+
+export interface Polls {
+  /**
+   * Resolves when the poll is to be answered (`decidePoll`), at the latest after `waitMs`, or when the daemon shuts down.
+   *
+   * @throws RollcallError LIMIT_REACHED when too many requests are held already, ABORTED when the client went away.
+   */
+  wait(options: PollOptions): Promise<PollAnswer>;
+  /** Answers everyone who waits, and from now on at once. */
+  close(): void;
+  readonly waiting: number;
+}
+
+/** How many held requests are answered in one turn of the event loop, so that one change does not stall everything else. */
+const ANSWERS_PER_TURN = 128;
+
+interface Waiter {
+  /** Looks again, and lets the request go when it is to be answered. */
+  look(): void;
+}
+
+export function createPolls(clock: Clock, maxWaiting: number): Polls {
+  const waiters = new Set<Waiter>();
+  const woken = new Set<Waiter>();
+  let sweeping = false;
+  let closed = false;
+
+  const sweep = (): void => {
+    let left = ANSWERS_PER_TURN;
+    for (const waiter of woken) {
+      if (left-- === 0) {
+        nextTurn(sweep);
+        return;
+      }
+      woken.delete(waiter);
+      waiter.look();
+    }
+    sweeping = false;
+  };
+
+  const wake = (waiter: Waiter): void => {
+    woken.add(waiter);
+    if (sweeping) return;
+    sweeping = true;
+    sweep();
+  };
+
+  const look = (options: PollOptions, waitLeftMs: number): PollAnswer | undefined => {
+    const { requested, read, watermark, matches } = options;
+    const answer = read();
+    const decision = decidePoll({
+      requested,
+      published: answer.index,
+      watermark: watermark(),
+      etagMatches: matches?.(answer.etag),
+      waitLeftMs: closed ? 0 : waitLeftMs,
+    });
+    return decision === 'wait' ? undefined : { answer, reset: decision === 'answer-reset' };
+  };
+
+  const hold = async (options: PollOptions): Promise<PollAnswer> => {
+    const untilMs = clock.nowMs() + options.waitMs;
+    const done = deferred<PollAnswer>();
+    const waiter: Waiter = {
+      look() {
+        try {
+          const answer = look(options, untilMs - clock.nowMs());
+          if (answer !== undefined) done.resolve(answer);
+        } catch (error) {
+          done.reject(error);
+        }
+      },
+    };
+    waiters.add(waiter);
+    const unsubscribe = options.subscribe(() => wake(waiter));
+    const timer = clock.after(options.waitMs, () => waiter.look(), { unref: true });
+    const forget = onAbort(options.signal, () => done.reject(abortedError('the request')));
+    try {
+      return await done.promise;
+    } finally {
+      forget();
+      timer.cancel();
+      unsubscribe();
+      woken.delete(waiter);
+      waiters.delete(waiter);
+    }
+  };
+
+  return {
+    async wait(options) {
+      const answer = look(options, options.waitMs);
+      if (answer !== undefined) return answer;
+      if (waiters.size >= maxWaiting) {
+        throw new RollcallError(
+          'LIMIT_REACHED',
+          `${maxWaiting} requests are being held already: ask again without index, or later`,
+        );
+      }
+      return hold(options);
+    },
+    close() {
+      closed = true;
+      for (const waiter of [...waiters]) wake(waiter);
+    },
+    get waiting() {
+      return waiters.size;
+    },
+  };
+}

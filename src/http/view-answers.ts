@@ -1,0 +1,128 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { View, ViewState } from '../aggregator/ports.ts';
+import { isAbort, RollcallError } from '../kernel/errors.ts';
+import { type Encoded, encoded } from './encoded.ts';
+import { matchesEtag } from './etag.ts';
+import type { HttpMetrics } from './http-metrics.ts';
+import type { Polls } from './polls.ts';
+import { toJson } from './wire.ts';
+
+/** `?index=` and `?wait=`, read. */
+export interface PollQuery {
+  readonly index?: bigint | undefined;
+  readonly wait?: number | undefined;
+}
+
+/** Something in the view that can be asked for, and waited for. */
+export interface ViewSource {
+  readonly read: () => Encoded;
+  /** Calls `wake` when what `read` answers may be another one; the returned function ends that. */
+  readonly subscribe: (wake: () => void) => () => void;
+}
+
+/** Well below what proxies in between are willing to wait for. */
+export const DEFAULT_WAIT_MS = 30_000;
+
+export interface ViewAnswers {
+  /**
+   * Answers from the view with its index, its state and an ETag; 304 when the client has the body already; held first when it
+   * asks for that.
+   *
+   * @throws RollcallError VIEW_SYNCING before the first complete view, LIMIT_REACHED when too many requests are held.
+   */
+  send(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    source: ViewSource,
+    poll: PollQuery,
+  ): FastifyReply | Promise<FastifyReply>;
+  /** The same for what is made anew for each request and is not waited for; its index is the view's watermark, unless one is given. */
+  sendFresh(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    make: () => { readonly json: string; readonly index?: bigint },
+  ): FastifyReply;
+}
+
+/** The word of `X-Rollcall-View`. */
+export function requireComplete(view: View): ViewState {
+  const { state } = view;
+  if (state.kind === 'syncing') {
+    throw new RollcallError(
+      'VIEW_SYNCING',
+      'this replica has not had one complete view of ZooKeeper yet: ask again soon, or another replica',
+    );
+  }
+  return state;
+}
+
+export function createViewAnswers(view: View, polls: Polls, metrics: HttpMetrics): ViewAnswers {
+  const finish = (
+    reply: FastifyReply,
+    answer: Encoded,
+    ifNoneMatch: string | undefined,
+  ): FastifyReply => {
+    metrics.lookup();
+    reply.headers(answer.headers).header('x-rollcall-view', view.state.kind);
+    if (ifNoneMatch !== undefined && matchesEtag(ifNoneMatch, answer.etag)) {
+      return reply.code(304).removeHeader('content-type').send();
+    }
+    return reply.send(answer.body);
+  };
+
+  const held = async (
+    request: FastifyRequest,
+    reply: FastifyReply,
+    source: ViewSource,
+    requested: bigint,
+    waitMs: number,
+  ): Promise<FastifyReply> => {
+    const ifNoneMatch = request.headers['if-none-match'];
+    const stopwatch = metrics.holding(reply);
+    try {
+      const { answer, reset } = await polls.wait({
+        requested,
+        waitMs,
+        read: source.read,
+        watermark: () => view.watermark,
+        matches: ifNoneMatch === undefined ? undefined : etag => matchesEtag(ifNoneMatch, etag),
+        subscribe: wake => both(source.subscribe(wake), view.onTopic('watermark', wake)),
+        signal: request.signal,
+      });
+      stopwatch.stop();
+      if (reset) reply.header('x-rollcall-reset', 'true');
+      return finish(reply, answer, ifNoneMatch);
+    } catch (error) {
+      // Nobody is there to be answered.
+      if (isAbort(error)) return reply.hijack();
+      throw error;
+    }
+  };
+
+  return {
+    send(request, reply, source, { index, wait }) {
+      requireComplete(view);
+      if (index === undefined) {
+        return finish(reply, source.read(), request.headers['if-none-match']);
+      }
+      return held(request, reply, source, index, wait ?? DEFAULT_WAIT_MS);
+    },
+    sendFresh(request, reply, make) {
+      requireComplete(view);
+      const { json, index = view.watermark } = make();
+      return finish(reply, encoded(index, json), request.headers['if-none-match']);
+    },
+  };
+}
+
+function both(first: () => void, second: () => void): () => void {
+  return () => {
+    first();
+    second();
+  };
+}
+
+/** A body that is JSON of plain values and 64-bit numbers. */
+export function encodedValue(index: bigint, value: unknown): Encoded {
+  return encoded(index, toJson(value));
+}
