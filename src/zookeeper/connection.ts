@@ -1,5 +1,5 @@
 import { backoffMs } from '../kernel/backoff.ts';
-import { isAbort, errorText, RollcallError } from '../kernel/errors.ts';
+import { errorText, isAbort, type RollcallError } from '../kernel/errors.ts';
 import type { Logger } from '../kernel/log.ts';
 import {
   type Attachment,

@@ -1,10 +1,10 @@
 import { hasCode, isRollcallError } from '../kernel/errors.ts';
-import type { Acl, Created, CreateOptions, Session, ZnodePath } from './api.ts';
+import type { Acl, Created, CreateMode, CreateOptions, Session, ZnodePath } from './api.ts';
 import { checkAcl, OPEN_ACL } from './acl.ts';
 import type { RawCall, Ticket } from './calls.ts';
 import type { EphemeralBudget, Reservation } from './ephemeral-budget.ts';
 import { type Chroot, checkPath } from './path.ts';
-import { checkGuid, findLost } from './protected-create.ts';
+import { checkGuid, findLost, type Lost } from './protected-create.ts';
 import { CREATE_MODES, type CreateBody, readStat, writeCreate } from './protocol.ts';
 import { getEphemeralsCall, type OperationContext } from './reads.ts';
 
@@ -32,15 +32,15 @@ export function creates(context: CreateContext): Creates {
     const reservation = CREATE_MODES[mode].ephemeral ? await reserve(path, signal) : undefined;
     const made = (created: Created): Created => {
       reservation?.created(created.path);
-      if (signal?.aborted === true && isOnlyOurs(options)) undo(created.path);
       return created;
     };
+    let underWay: Promise<Created> | undefined;
+    const lost = (): Lost => ({ path, guid, mode, sessionId: context.sessionId() });
     const attempt = async (ticket: Ticket, tries: number): Promise<Created> => {
-      const found =
-        guid === undefined || tries === 0
-          ? undefined
-          : await findLost(context, ticket, { path, guid, mode, sessionId: context.sessionId() });
-      return made(found ?? (await calls.raw(ticket, call)));
+      const found = tries === 0 ? undefined : await findLost(context, ticket, lost());
+      if (found !== undefined) return made(found);
+      underWay = calls.raw(ticket, call);
+      return made(await underWay);
     };
     try {
       return await calls.run(
@@ -49,6 +49,8 @@ export function creates(context: CreateContext): Creates {
       );
     } catch (error) {
       if (isRefusal(error)) reservation?.release();
+      if (signal?.aborted === true && underWay !== undefined && isOnlyOurs(mode))
+        void undo(underWay, lost());
       throw error;
     }
   };
@@ -65,14 +67,19 @@ export function creates(context: CreateContext): Creates {
     return reservation;
   };
 
-  /** The caller gave up while the create was on its way; nobody would ever take the node away. */
-  const undo = (path: ZnodePath): void => {
-    calls
-      .run({ repeat: 'idempotent' }, ticket => library.remove(ticket, path, -1))
-      .then(
-        () => budget.removed(path),
-        () => undefined,
-      );
+  /** The caller gave up while the create was on its way: nobody else would ever take the node away. */
+  const undo = async (underWay: Promise<Created>, lost: Lost): Promise<void> => {
+    try {
+      const created = await underWay.catch((error: unknown) => {
+        if (!hasCode(error, 'CONNECTION_LOSS')) throw error;
+        return calls.run({ repeat: 'idempotent' }, ticket => findLost(context, ticket, lost));
+      });
+      if (created === undefined) return;
+      await calls.run({ repeat: 'idempotent' }, ticket => library.remove(ticket, created.path, -1));
+      budget.removed(created.path);
+    } catch {
+      // Refused, gone already, or gone with the session.
+    }
   };
 
   const ensure = async (path: string, options: EnsureOptions): Promise<void> => {
@@ -114,7 +121,7 @@ interface EnsureOptions {
 const AS_THE_SERVER_SAYS: Chroot = { prefix: '', toServer: path => path, toClient: path => path };
 
 /** Ephemeral and sequential nodes belong to their creator alone; a plain node may be what others wait for. */
-function isOnlyOurs({ mode = 'persistent' }: CreateOptions): boolean {
+function isOnlyOurs(mode: CreateMode): boolean {
   return CREATE_MODES[mode].ephemeral || CREATE_MODES[mode].sequential;
 }
 

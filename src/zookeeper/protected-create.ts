@@ -8,7 +8,8 @@ import { CREATE_MODES } from './protocol.ts';
 /** What finding a lost node again needs. */
 export interface Lost {
   readonly path: ZnodePath;
-  readonly guid: string;
+  /** Without one nothing can be found. */
+  readonly guid: string | undefined;
   readonly mode: CreateMode;
   readonly sessionId: bigint;
 }
@@ -22,10 +23,12 @@ export async function findLost(
   ticket: Ticket,
   lost: Lost,
 ): Promise<Created | undefined> {
+  const { guid } = lost;
+  if (guid === undefined) return undefined;
   const parent = parentOf(lost.path);
   await calls.raw(ticket, syncCall(chroot, parent));
   for (const name of await siblings()) {
-    if (!name.includes(lost.guid) || !isOurs(name, lost)) continue;
+    if (!name.includes(guid) || !isOurs(name, lost)) continue;
     const path = parent === '/' ? `/${name}` : `${parent}/${name}`;
     const stat = await library.exists(ticket, path);
     if (stat === undefined) continue;

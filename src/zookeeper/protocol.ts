@@ -1,4 +1,4 @@
-import { JuteReader, JuteWriter } from '../kernel/jute.ts';
+import { type JuteReader, JuteWriter } from '../kernel/jute.ts';
 import type { Acl, CreateMode, Stat } from './api.ts';
 
 /** Operation codes, from `ZooDefs.OpCode` of Apache ZooKeeper 3.8. */

@@ -3,6 +3,7 @@ import { abortable, deferred, type WaitOptions } from '../kernel/abort.ts';
 import { systemClock } from '../kernel/clock.ts';
 import { RollcallError } from '../kernel/errors.ts';
 import { silentLogger } from '../kernel/log.ts';
+import { systemRandom } from '../kernel/random.ts';
 import type { Session, SessionOptions, SessionState, TlsOptions } from './api.ts';
 import { clientLibrary, type LibraryWire } from './client-library.ts';
 import { creates } from './creates.ts';
@@ -43,7 +44,7 @@ export async function openSession(options: SessionOptions): Promise<Session> {
     auth: options.auth ?? [],
     tls: options.tls,
     clock: options.clock ?? systemClock,
-    random: options.random ?? Math.random,
+    random: options.random ?? systemRandom,
     logger: options.logger ?? silentLogger,
     metrics: options.metrics,
   });
