@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { abortable, abortedError, type Deferred, deferred } from '../kernel/abort.ts';
 import type { Timer } from '../kernel/clock.ts';
 import { errorText } from '../kernel/errors.ts';
@@ -66,7 +67,9 @@ export function mirrorAudits(parts: MirrorParts, options: AuditsOptions): Mirror
       for (;;) {
         const { strategy, signal: ofCopy } = await whenLive(signal);
         try {
-          await auditTree(parts, strategy, pauseMs, AbortSignal.any([signal, ofCopy]), found);
+          const either = AbortSignal.any([signal, ofCopy]);
+          setMaxListeners(0, either);
+          await auditTree(parts, strategy, pauseMs, either, found);
           return total;
         } catch (error) {
           signal.throwIfAborted();

@@ -41,6 +41,11 @@ export interface Pending {
   readonly repairs: number;
   has(path: ZnodePath): boolean;
   note(note: Note): void;
+  /**
+   * Events were missed, and a deleted path may have been made again since: what was noted as gone must be read. To be called when
+   * nothing is in flight.
+   */
+  doubtDeletions(): void;
   /** An older change turned out to be covered by the read that this path waits for. */
   lower(path: ZnodePath, mark: bigint): void;
   /** The oldest queued note; it is in flight until it is finished or put back. A path is never in flight twice. */
@@ -114,6 +119,10 @@ export function pending(marks: Pick<Watermark, 'add' | 'remove'>): Pending {
       const { held = note, next } = land(note.path);
       file(queued, { ...held, need });
       if (next !== undefined) file(queued, next);
+    },
+    doubtDeletions() {
+      for (const [path, note] of queued)
+        if (note.need.gone) queued.set(path, { ...note, need: NODE });
     },
     lower(path, mark) {
       for (const notes of [queued, inFlight]) {

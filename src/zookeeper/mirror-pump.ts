@@ -16,7 +16,7 @@ const BATCH_NOTES = 500;
 export interface MirrorPump {
   /** Something was noted. Reads begin when the events that came with it have been noted too. */
   wake(): void;
-  /** The copy is complete: reads go on until `signal` aborts. */
+  /** After a re-read the copy is complete: reads go on until `signal` aborts. What was under way before must have ended. */
   resume(strategy: WatchStrategy, signal: AbortSignal): void;
   /** Resolves when no read is under way. */
   idle(): Promise<void>;
@@ -118,6 +118,7 @@ export function mirrorPump(parts: MirrorParts, settled: () => void): MirrorPump 
     wake,
     resume(strategy, signal) {
       running = { strategy, signal };
+      parts.pending.doubtDeletions();
       retry?.cancel();
       retry = undefined;
       wake();

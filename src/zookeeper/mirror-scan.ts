@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { deferred } from '../kernel/abort.ts';
 import { lane } from '../kernel/lane.ts';
 import { nextTurn } from '../kernel/turn.ts';
@@ -19,6 +20,8 @@ export type ScanReason = 'cold' | 'resync';
 /** What differs from the copy. */
 type Difference =
   | { readonly kind: 'node'; readonly path: ZnodePath; readonly stat: Stat; readonly data: Buffer }
+  /** A list came with a stat of its own: a child may have come and gone since the node was read, and before its list was. */
+  | { readonly kind: 'moved'; readonly path: ZnodePath; readonly stat: Stat }
   | { readonly kind: 'gone'; readonly path: ZnodePath; readonly zxid: bigint };
 
 /**
@@ -41,6 +44,7 @@ export async function scan(
   const differences: Difference[] = [];
   const failure = new AbortController();
   const either = AbortSignal.any([signal, failure.signal]);
+  setMaxListeners(0, either);
   const applying = lane();
   const flights = new Set<Promise<void>>();
   const done = deferred<void>();
@@ -162,7 +166,7 @@ function observe(
       trust.wasListed(path);
       parts.delivery.listSize(listAnswerBytes(found.names));
       for (const name of found.names) work.addNode(childOf(path, name));
-      return undefined;
+      return found.stat === undefined ? undefined : { kind: 'moved', path, stat: found.stat };
     case 'missing':
       work.wasMissing(path);
       trust.isGone(path);
@@ -199,6 +203,14 @@ async function apply(
 }
 
 function applyOne(edit: TreeEdit, difference: Difference): void {
-  if (difference.kind === 'gone') edit.remove(difference.path, difference.zxid);
-  else edit.put(difference.path, difference.stat, difference.data);
+  switch (difference.kind) {
+    case 'node':
+      return edit.put(difference.path, difference.stat, difference.data);
+    case 'moved':
+      return edit.moved(difference.path, difference.stat);
+    case 'gone':
+      return edit.remove(difference.path, difference.zxid);
+    default:
+      return difference satisfies never;
+  }
 }

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { abortedError } from '../kernel/abort.ts';
 import { backoffMs } from '../kernel/backoff.ts';
 import { errorText, isAbort, RollcallError } from '../kernel/errors.ts';
@@ -18,6 +19,8 @@ export interface MirrorSync {
 }
 
 export interface SyncOutcome {
+  /** Resolves when no read of an earlier attachment is under way. */
+  quiet(): Promise<void>;
   /** The copy is complete, watches are in place, until `signal` aborts. */
   complete(strategy: WatchStrategy, signal: AbortSignal): void;
   /** The session was closed: there will be no complete copy. */
@@ -44,6 +47,7 @@ export function mirrorSync(parts: MirrorParts, sink: EventSink, outcome: SyncOut
   const begin = (): void => {
     halt();
     const attachment = new AbortController();
+    setMaxListeners(0, attachment.signal); // every read of it listens
     current = attachment;
     void inTurn(() => synchronize(attachment.signal));
   };
@@ -69,6 +73,7 @@ export function mirrorSync(parts: MirrorParts, sink: EventSink, outcome: SyncOut
     const beganMs = clock.nowMs();
     const chosen = await choose(signal);
     await chosen.arm(signal);
+    await outcome.quiet();
     const reason = everComplete ? 'resync' : 'cold';
     await scan(parts, chosen, reason, signal);
     if (signal.aborted) return;

@@ -85,6 +85,7 @@ export function openMirrorWith(
   };
 
   const sync = mirrorSync(parts, sink, {
+    quiet: pump.idle,
     complete: (strategy, signal) => {
       pump.resume(strategy, signal);
       complete.resolve();
