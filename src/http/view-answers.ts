@@ -79,24 +79,21 @@ export function createViewAnswers(view: View, polls: Polls, metrics: HttpMetrics
   ): Promise<FastifyReply> => {
     const ifNoneMatch = request.headers['if-none-match'];
     const stopwatch = metrics.holding(reply);
-    try {
-      const { answer, reset } = await polls.wait({
-        requested,
-        waitMs,
-        read: source.read,
-        watermark: () => view.watermark,
-        matches: ifNoneMatch === undefined ? undefined : etag => matchesEtag(ifNoneMatch, etag),
-        subscribe: wake => both(source.subscribe(wake), view.onTopic('watermark', wake)),
-        signal: request.signal,
-      });
-      stopwatch.stop();
-      if (reset) reply.header('x-rollcall-reset', 'true');
-      return finish(reply, answer, ifNoneMatch);
-    } catch (error) {
-      // Nobody is there to be answered.
-      if (isAbort(error)) return reply.hijack();
-      throw error;
-    }
+    const waiting = polls.wait({
+      requested,
+      waitMs,
+      read: source.read,
+      watermark: () => view.watermark,
+      matches: ifNoneMatch === undefined ? undefined : etag => matchesEtag(ifNoneMatch, etag),
+      subscribe: wake => both(source.subscribe(wake), view.onTopic('watermark', wake)),
+      signal: request.signal,
+    });
+    // When the client went away, nobody is there to be answered.
+    const polled = await waiting.catch(unlessAborted);
+    if (polled === undefined) return reply.hijack();
+    stopwatch.stop();
+    if (polled.reset) reply.header('x-rollcall-reset', 'true');
+    return finish(reply, polled.answer, ifNoneMatch);
   };
 
   return {
@@ -113,6 +110,10 @@ export function createViewAnswers(view: View, polls: Polls, metrics: HttpMetrics
       return finish(reply, encoded(index, json), request.headers['if-none-match']);
     },
   };
+}
+
+function unlessAborted(error: unknown): undefined {
+  if (!isAbort(error)) throw error;
 }
 
 function both(first: () => void, second: () => void): () => void {
