@@ -55,10 +55,10 @@ async function expire(servers: string, session: Session, proxy: FaultProxy): Pro
       void observer.watchExists(canary, () => resolve());
     });
     await observer.exists(canary);
-    proxy.cut();
+    await proxy.cut();
     await expired;
   } finally {
     await observer.close();
   }
-  proxy.heal();
+  await proxy.heal();
 }
