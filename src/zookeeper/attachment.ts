@@ -1,5 +1,5 @@
 import type { Clock } from '../kernel/clock.ts';
-import { RollcallError } from '../kernel/errors.ts';
+import { hasCode, RollcallError } from '../kernel/errors.ts';
 import { JuteReader } from '../kernel/jute.ts';
 import type { DigestAuth, TlsOptions, WatchEvent, WatchEventType } from './api.ts';
 import { type Credentials, helloFrame, NEW_SESSION, readWelcome } from './handshake.ts';
@@ -99,7 +99,7 @@ export function openAttachment(options: AttachmentOptions): Attachment {
     phase = 'over';
     deadline.cancel();
     link.destroy(error);
-    requests.shut(error);
+    requests.shut(asLoss(error));
     if (wasAttached) hooks.detached(error);
     if (ending.kind === 'expired') {
       memory.credentials = NEW_SESSION;
@@ -270,4 +270,10 @@ export function openAttachment(options: AttachmentOptions): Attachment {
     },
     drop,
   };
+}
+
+/** What was on the wire when the connection broke may have been done, whatever broke it. */
+function asLoss(error: RollcallError): RollcallError {
+  if (hasCode(error, 'CONNECTION_LOSS', 'SESSION_LOST', 'SESSION_CLOSED')) return error;
+  return connectionLoss('the connection to ZooKeeper was given up', error);
 }

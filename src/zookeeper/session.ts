@@ -109,7 +109,7 @@ function libraryWire(core: SessionCore): LibraryWire {
     submit: calls.submit,
     session: () => ({ ...memory.credentials, timeoutMs: core.timeoutMs }),
     arming(path, table) {
-      const arm = !hub.covers(path, table);
+      const arm = !hub.covers(path);
       hub.armBegun(path, table);
       return { arm, ended: armed => hub.armEnded(path, table, armed) };
     },

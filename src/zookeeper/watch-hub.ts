@@ -5,6 +5,7 @@ import type {
   WatchListener,
   ZnodePath,
 } from './api.ts';
+import { parentOf } from './path.ts';
 
 /** One-shot watches by what the caller asked; the server has only two tables: `data` (also of exists) and `child`. */
 export type WatchKind = 'data' | 'exists' | 'child';
@@ -64,12 +65,13 @@ export interface WatchHubOptions {
 /**
  * All watches of a session: one on the server for each path and table, for any number of listeners.
  *
- * ZooKeeper 3.8.0 lets a one-shot watch replace a persistent one of the same session on the same path. So a one-shot listener
- * on a path that a persistent watch covers is never armed on the server: the persistent watch's events serve it.
+ * ZooKeeper 3.8.0 keeps one mode for a session and path: the watch that was set last replaces the others. So a one-shot
+ * listener on a path that a persistent watch covers is never armed on the server, and of the two persistent modes only the
+ * recursive one is: its events serve them all (a child that comes or goes means children-changed of its parent).
  */
 export interface WatchHub {
-  /** True when a persistent watch on exactly this path serves one-shots of that table. */
-  covers(path: ZnodePath, table: WatchTable): boolean;
+  /** True when a persistent watch on exactly this path serves one-shots. */
+  covers(path: ZnodePath): boolean;
   /** Brackets each request that arms a watch: between the two, the path's server watch stays. */
   armBegun(path: ZnodePath, what: ServerWatch): void;
   armEnded(path: ZnodePath, what: ServerWatch, armed: boolean): void;
@@ -77,10 +79,10 @@ export interface WatchHub {
   removeOneShot(path: ZnodePath, oneShot: OneShot): Promise<void>;
   addPersistent(path: ZnodePath, persistent: Persistent): void;
   removePersistent(path: ZnodePath, persistent: Persistent): Promise<void>;
+  /** The mode the server is to watch the path in, so that this one is served. */
+  serverMode(path: ZnodePath, mode: PersistentWatchMode): PersistentWatchMode;
   /** Whether the server is known to watch the path in this mode. */
   isArmed(path: ZnodePath, mode: PersistentWatchMode): boolean;
-  /** Whether there is, or is about to be, a persistent watch of this mode. */
-  hasPersistent(path: ZnodePath, mode: PersistentWatchMode): boolean;
   dispatch(event: WatchEvent): void;
   rearmPaths(): RearmPaths;
   /** The connection is gone, and the server's watches with it. */
@@ -128,9 +130,12 @@ export function watchHub(options: WatchHubOptions): WatchHub {
   const has = (entry: Entry, mode: PersistentWatchMode): boolean =>
     entry.coming[mode] > 0 || entry.persistents.some(other => other.mode === mode);
 
-  /** A recursive watch lives in the server's data table only, the other kind in both. */
-  const isCovered = (entry: Entry, table: WatchTable): boolean =>
-    has(entry, 'persistent') || (table === 'data' && has(entry, 'persistent-recursive'));
+  const isCovered = (entry: Entry): boolean =>
+    has(entry, 'persistent') || has(entry, 'persistent-recursive');
+
+  /** Whether the server's watch here is recursive: it says nothing of children-changed, but of each child. */
+  const isRecursive = (entry: Entry): boolean =>
+    entry.armed['persistent-recursive'] || entry.coming['persistent-recursive'] > 0;
 
   const hint = (path: ZnodePath, which: (oneShot: OneShot) => boolean): void => {
     const entry = entries.get(path);
@@ -158,27 +163,37 @@ export function watchHub(options: WatchHubOptions): WatchHub {
         forgotten = options.forget(path, table);
       }
     }
-    if (isAttached)
-      hint(path, ({ kind }) => !armed[tableOf(kind)] && !isCovered(entry, tableOf(kind)));
+    if (isAttached) hint(path, ({ kind }) => !armed[tableOf(kind)] && !isCovered(entry));
     const inUse = entry.oneShots.length > 0 || entry.persistents.length > 0 || entry.arming > 0;
     if (!inUse && entries.get(path) === entry) entries.delete(path);
     return forgotten;
   };
 
-  const fire = (event: WatchEvent): void => {
+  /** @param derived of a child's event, for the path that a recursive watch is on. */
+  const fire = (event: WatchEvent, derived: boolean): void => {
     const entry = entries.get(event.path);
     if (entry === undefined) return;
     const consumed = CONSUMED[event.type];
     const fired = entry.oneShots.filter(({ kind }) => consumed.includes(kind));
     if (fired.length > 0)
       entry.oneShots = entry.oneShots.filter(({ kind }) => !consumed.includes(kind));
-    for (const kind of consumed) entry.armed[tableOf(kind)] = false;
-    const persistents = entry.persistents;
+    if (!derived) for (const kind of consumed) entry.armed[tableOf(kind)] = false;
+    const isHeard = event.type !== 'children-changed' || derived === isRecursive(entry);
+    const persistents = isHeard ? entry.persistents : [];
     for (const { listener } of fired) call(listener, event);
     for (const { mode, listener } of persistents) {
       if (mode === 'persistent' || event.type !== 'children-changed') call(listener, event);
     }
     void settle(event.path);
+  };
+
+  /** What a recursive watch's own path hears when a child comes or goes. */
+  const fireParent = ({ type, path, zxid }: WatchEvent): void => {
+    if (path === '/' || (type !== 'created' && type !== 'deleted')) return;
+    const parent = parentOf(path);
+    const entry = entries.get(parent);
+    if (entry === undefined || !isRecursive(entry)) return;
+    fire({ type: 'children-changed', path: parent, zxid }, true);
   };
 
   const fireAncestors = (event: WatchEvent): void => {
@@ -202,9 +217,9 @@ export function watchHub(options: WatchHubOptions): WatchHub {
         count += entry.oneShots.length + entry.persistents.length;
       return count;
     },
-    covers(path, table) {
+    covers(path) {
       const entry = entries.get(path);
-      return entry !== undefined && isCovered(entry, table);
+      return entry !== undefined && isCovered(entry);
     },
     armBegun(path, what) {
       const entry = entryOf(path);
@@ -238,32 +253,34 @@ export function watchHub(options: WatchHubOptions): WatchHub {
       entry.persistents = entry.persistents.filter(other => other !== persistent);
       return settle(path);
     },
-    isArmed: (path, mode) => entries.get(path)?.armed[mode] ?? false,
-    hasPersistent(path, mode) {
+    serverMode(path, mode) {
       const entry = entries.get(path);
-      return entry !== undefined && has(entry, mode);
+      return entry !== undefined && has(entry, 'persistent-recursive')
+        ? 'persistent-recursive'
+        : mode;
     },
+    isArmed: (path, mode) => entries.get(path)?.armed[mode] ?? false,
     dispatch(event) {
-      fire(event);
+      fire(event, false);
       fireAncestors(event);
+      fireParent(event);
     },
     rearmPaths() {
-      const paths = {
-        data: [] as ZnodePath[],
-        exists: [] as ZnodePath[],
-        child: [] as ZnodePath[],
-        persistent: [] as ZnodePath[],
-        recursive: [] as ZnodePath[],
+      const paths: Record<keyof RearmPaths, ZnodePath[]> = {
+        data: [],
+        exists: [],
+        child: [],
+        persistent: [],
+        recursive: [],
       };
       for (const [path, entry] of entries) {
+        const mode = modeOf(entry);
+        if (mode !== undefined)
+          paths[mode === 'persistent' ? 'persistent' : 'recursive'].push(path);
+        if (isCovered(entry)) continue;
         for (const kind of ['data', 'exists', 'child'] as const) {
-          if (!isCovered(entry, tableOf(kind)) && entry.oneShots.some(other => other.kind === kind))
-            paths[kind].push(path);
+          if (entry.oneShots.some(other => other.kind === kind)) paths[kind].push(path);
         }
-        if (entry.persistents.some(({ mode }) => mode === 'persistent'))
-          paths.persistent.push(path);
-        if (entry.persistents.some(({ mode }) => mode === 'persistent-recursive'))
-          paths.recursive.push(path);
       }
       return paths;
     },
@@ -274,13 +291,20 @@ export function watchHub(options: WatchHubOptions): WatchHub {
     attached() {
       isAttached = true;
       for (const [path, entry] of [...entries]) {
-        for (const { mode } of entry.persistents) entry.armed[mode] = true;
-        for (const { kind } of entry.oneShots) {
-          if (!isCovered(entry, tableOf(kind))) entry.armed[tableOf(kind)] = true;
-        }
-        hint(path, ({ kind }) => isCovered(entry, tableOf(kind)));
+        const mode = modeOf(entry);
+        if (mode !== undefined) entry.armed[mode] = true;
+        if (isCovered(entry)) hint(path, () => true);
+        else for (const { kind } of entry.oneShots) entry.armed[tableOf(kind)] = true;
         void settle(path);
       }
     },
   };
+}
+
+/** The persistent watch that serves all listeners of a path: the recursive one hears all that the other does. */
+function modeOf({ persistents }: Entry): PersistentWatchMode | undefined {
+  if (persistents.length === 0) return undefined;
+  return persistents.some(({ mode }) => mode === 'persistent-recursive')
+    ? 'persistent-recursive'
+    : 'persistent';
 }

@@ -66,7 +66,7 @@ export function watches(context: WatchContext): Watches {
     path: ZnodePath,
     register: Register,
   ): ReturnType<Session['getChildren']> => {
-    const arm = !hub.covers(path, 'child');
+    const arm = !hub.covers(path);
     hub.armBegun(path, 'child');
     const ended: Ticket['ended'] = reply => hub.armEnded(path, 'child', arm && reply?.error === 0);
     const call = getChildrenCall(chroot, path, arm);
@@ -83,23 +83,14 @@ export function watches(context: WatchContext): Watches {
     );
   };
 
-  /** addWatch for the mode, and again for the recursive one when there is one: the server lets the later of the two win. */
-  const arm = async (ticket: Ticket, path: ZnodePath, mode: PersistentWatchMode): Promise<void> => {
+  const arm = (ticket: Ticket, path: ZnodePath, mode: PersistentWatchMode): Promise<void> => {
     const serverPath = chroot.toServer(path);
-    const modes: readonly PersistentWatchMode[] =
-      mode === 'persistent' && hub.hasPersistent(path, 'persistent-recursive')
-        ? [mode, 'persistent-recursive']
-        : [mode];
-    for (const wanted of modes) {
-      const write = (writer: JuteWriter): void =>
-        void writer.string(serverPath).int(ADD_MODES[wanted]);
-      hub.armBegun(path, wanted);
-      const ended: Ticket['ended'] = reply => hub.armEnded(path, wanted, reply?.error === 0);
-      await calls.raw(
-        { ...ticket, ended },
-        { op: OP.addWatch, path, write, read: () => undefined },
-      );
-    }
+    const wanted = hub.serverMode(path, mode);
+    const write = (writer: JuteWriter): void =>
+      void writer.string(serverPath).int(ADD_MODES[wanted]);
+    hub.armBegun(path, wanted);
+    const ended: Ticket['ended'] = reply => hub.armEnded(path, wanted, reply?.error === 0);
+    return calls.raw({ ...ticket, ended }, { op: OP.addWatch, path, write, read: () => undefined });
   };
 
   return {
@@ -125,8 +116,8 @@ export function watches(context: WatchContext): Watches {
       checkPath(path);
       const persistent = { mode, listener: onEvent };
       const watch = watchHandle(path, () => hub.removePersistent(path, persistent));
-      const isThere = hub.isArmed(path, mode);
       hub.addPersistent(path, persistent);
+      const isThere = hub.isArmed(path, hub.serverMode(path, mode));
       try {
         if (!isThere)
           await calls.run({ repeat: 'read', signal: options?.signal }, ticket =>
