@@ -27,6 +27,7 @@ export default defineConfig({
         include: [`test/${name}/**/*.test.ts`],
         testTimeout: timeoutMs,
         hookTimeout: timeoutMs,
+        setupFiles: zookeeper ? ['test/support/leftovers.ts'] : [],
         globalSetup: zookeeper ? ['test/support/global-setup.ts'] : [],
       },
     })),
