@@ -5,7 +5,7 @@ import { childOf } from './mirror-paths.ts';
 import { GONE, type Need, NODE, RELIST, WHOLE } from './mirror-pending.ts';
 import { foundInstead } from './mirror-reads.ts';
 import type { WatchStrategy } from './mirror-strategy.ts';
-import { nameOf } from './path.ts';
+import { nameOf, parentOf } from './path.ts';
 
 /** `exists` requests under way at once. */
 const WINDOW = 32;
@@ -53,12 +53,13 @@ async function auditNode(
   const stat = await statOf(parts.session, path, signal);
   signal.throwIfAborted();
   if (stat === 'unreadable' || pending.has(path) || tree.get(path) !== known) return 0;
-  if (stat === undefined) {
-    if (known === undefined) return 0;
+  if (stat === undefined && known === undefined) return 0;
+  if (stat === undefined || known?.czxid !== stat.czxid) {
+    if (!parts.roots.has(path)) relist(parts, strategy, parentOf(path)); // its event was missed as well
     strategy.distrust(path);
-    return repair(parts, path, parts.roots.has(path) ? NODE : GONE);
+    return repair(parts, path, stat !== undefined ? WHOLE : parts.roots.has(path) ? NODE : GONE);
   }
-  if (known?.czxid !== stat.czxid || known.mzxid !== stat.mzxid) {
+  if (known.mzxid !== stat.mzxid) {
     strategy.distrust(path);
     return repair(parts, path, WHOLE);
   }
@@ -97,8 +98,7 @@ async function auditList(
     .filter(child => tree.get(child) === undefined);
   const missing = unknown.filter(child => !trust.untrusted.has(child));
   const extra = [...tree.childPaths(path)].filter(child => !names.has(nameOf(child)));
-  strategy.distrust(path);
-  repair(parts, path, RELIST);
+  relist(parts, strategy, path);
   for (const child of missing) repair(parts, child, WHOLE);
   for (const child of extra) repair(parts, child, GONE);
   // The pzxid alone differs: also when a child came that we may not read, which is no drift.
@@ -117,6 +117,11 @@ async function namesOf(
     if (!hasCode(error, 'NO_NODE')) foundInstead(path, error);
     return undefined;
   }
+}
+
+function relist(parts: MirrorParts, strategy: WatchStrategy, path: ZnodePath): void {
+  strategy.distrust(path);
+  repair(parts, path, RELIST);
 }
 
 /** W claimed this already: the mark keeps it from claiming more before it is true. */
