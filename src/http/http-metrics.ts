@@ -13,8 +13,10 @@ export interface HttpMetrics {
   lookup(): void;
   /** The request is held on its client's wish: that time is not the daemon's, and is not counted. */
   holding(reply: FastifyReply): { stop(): void };
-  /** The request has been answered, or its client went away. */
+  /** The request has been answered. */
   answered(request: FastifyRequest, reply: FastifyReply): void;
+  /** The client went away while its request was held. */
+  abandoned(request: FastifyRequest): void;
   /** A stream has begun; its length is not counted. */
   streaming(request: FastifyRequest): void;
 }
@@ -42,10 +44,10 @@ export function httpMetrics(registry: Registry, clock: Clock): HttpMetrics {
       return { stop: () => void held.set(reply, clock.nowMs() - sinceMs) };
     },
     answered(request, reply) {
-      const status = reply.raw.writableFinished ? String(reply.statusCode) : CLIENT_WENT_AWAY;
       const elapsedMs = reply.elapsedTime - (held.get(reply) ?? 0);
-      observe(routeOf(request), methodOf(request), status, elapsedMs);
+      observe(routeOf(request), methodOf(request), String(reply.statusCode), elapsedMs);
     },
+    abandoned: request => observe(routeOf(request), methodOf(request), CLIENT_WENT_AWAY, 0),
     streaming: request => observe(routeOf(request), methodOf(request), '200', 0),
   };
 }

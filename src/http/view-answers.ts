@@ -1,6 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { View, ViewState } from '../aggregator/ports.ts';
 import { isAbort, RollcallError } from '../kernel/errors.ts';
+import { clientSignal } from './client-signal.ts';
 import { type Encoded, encoded } from './encoded.ts';
 import { matchesEtag } from './etag.ts';
 import type { HttpMetrics } from './http-metrics.ts';
@@ -86,11 +87,14 @@ export function createViewAnswers(view: View, polls: Polls, metrics: HttpMetrics
       watermark: () => view.watermark,
       matches: ifNoneMatch === undefined ? undefined : etag => matchesEtag(ifNoneMatch, etag),
       subscribe: wake => both(source.subscribe(wake), view.onTopic('watermark', wake)),
-      signal: request.signal,
+      signal: clientSignal(reply),
     });
     // When the client went away, nobody is there to be answered.
     const polled = await waiting.catch(unlessAborted);
-    if (polled === undefined) return reply.hijack();
+    if (polled === undefined) {
+      metrics.abandoned(request);
+      return reply.hijack();
+    }
     stopwatch.stop();
     if (polled.reset) reply.header('x-rollcall-reset', 'true');
     return finish(reply, polled.answer, ifNoneMatch);

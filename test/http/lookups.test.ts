@@ -47,7 +47,14 @@ async function populated(): Promise<HttpDaemon> {
     self: 'a',
     master: { id: 'b', token: 77n },
     members: [
-      { id: 'b', address: '10.0.0.2:7070', version: '1.2.3', since: '2026-01-01T00:00:00.000Z', master: true, view: 'live' },
+      {
+        id: 'b',
+        address: '10.0.0.2:7070',
+        version: '1.2.3',
+        since: '2026-01-01T00:00:00.000Z',
+        master: true,
+        view: 'live',
+      },
     ],
   });
   aggregator.addHistory({ event: 'left', cause: 'crashed-or-expired', zxid: 2n ** 60n });
@@ -84,33 +91,39 @@ const LOOKUPS: readonly (readonly [path: string, schema: z.ZodType])[] = [
   ['/v1/overview', OverviewAnswer],
 ];
 
-test.each(LOOKUPS)('%s is documented, and says its index, its ETag and the state of the view', async (path, schema) => {
-  await using daemon = await populated();
-  const answer = await supertest(daemon.url).get(path).expect(200);
-  expect(schema.safeParse(answer.body).error).toBeUndefined();
-  expect(answer.headers).toMatchObject({
-    'content-type': 'application/json; charset=utf-8',
-    'x-rollcall-index': expect.stringMatching(/^\d+$/),
-    'x-rollcall-view': 'live',
-    etag: expect.stringMatching(/^"[\w-]{22}"$/),
-    'cache-control': 'no-cache',
-  });
-  if ('index' in answer.body) expect(answer.body.index).toBe(answer.headers['x-rollcall-index']);
-});
+test.each(LOOKUPS)(
+  '%s is documented, and says its index, its ETag and the state of the view',
+  async (path, schema) => {
+    await using daemon = await populated();
+    const answer = await supertest(daemon.url).get(path).expect(200);
+    expect(schema.safeParse(answer.body).error).toBeUndefined();
+    expect(answer.headers).toMatchObject({
+      'content-type': 'application/json; charset=utf-8',
+      'x-rollcall-index': expect.stringMatching(/^\d+$/),
+      'x-rollcall-view': 'live',
+      etag: expect.stringMatching(/^"[\w-]{22}"$/),
+      'cache-control': 'no-cache',
+    });
+    if ('index' in answer.body) expect(answer.body.index).toBe(answer.headers['x-rollcall-index']);
+  },
+);
 
-test.each(LOOKUPS.filter(([path]) => !path.endsWith('/pick')))('%s is not sent again to whoever has it', async path => {
-  await using daemon = await populated();
-  const http = supertest(daemon.url);
-  const { etag } = (await http.get(path).expect(200)).headers;
-  for (const sent of [etag, `W/${etag}`, `"other", W/${etag}`, '*']) {
-    const answer = await http.get(path).set('if-none-match', String(sent)).expect(304);
-    expect(answer.text).toBe('');
-    expect(answer.headers).toMatchObject({ etag, 'x-rollcall-view': 'live' });
-    expect(answer.headers['x-rollcall-index']).toBeDefined();
-  }
-  await http.get(path).set('if-none-match', '"other"').expect(200);
-  await http.get(path).set('if-none-match', 'garbage').expect(200);
-});
+test.each(LOOKUPS.filter(([path]) => !path.endsWith('/pick')))(
+  '%s is not sent again to whoever has it',
+  async path => {
+    await using daemon = await populated();
+    const http = supertest(daemon.url);
+    const { etag } = (await http.get(path).expect(200)).headers;
+    for (const sent of [etag, `W/${etag}`, `"other", W/${etag}`, '*']) {
+      const answer = await http.get(path).set('if-none-match', String(sent)).expect(304);
+      expect(answer.text).toBe('');
+      expect(answer.headers).toMatchObject({ etag, 'x-rollcall-view': 'live' });
+      expect(answer.headers['x-rollcall-index']).toBeDefined();
+    }
+    await http.get(path).set('if-none-match', '"other"').expect(200);
+    await http.get(path).set('if-none-match', 'garbage').expect(200);
+  },
+);
 
 test.each(LOOKUPS)('%s is refused while there is no complete view', async path => {
   await using daemon = await populated();
@@ -191,7 +204,10 @@ test('services are filtered by prefix and read page by page', async () => {
   for (const name of ['shop.a', 'shop.b', 'shop.c', 'zoo']) daemon.aggregator.setService(name, []);
   const http = supertest(daemon.url);
   const first = await http.get('/v1/services?prefix=shop.&limit=2').expect(200);
-  expect(first.body.services.map((item: { name: string }) => item.name)).toEqual(['shop.a', 'shop.b']);
+  expect(first.body.services.map((item: { name: string }) => item.name)).toEqual([
+    'shop.a',
+    'shop.b',
+  ]);
   expect(first.body.next).toBe('shop.b');
   const second = await http.get('/v1/services?prefix=shop.&limit=2&after=shop.b').expect(200);
   expect(second.body.services.map((item: { name: string }) => item.name)).toEqual(['shop.c']);
@@ -215,7 +231,12 @@ test('the summary is another one when only the master’s word changed', async (
   await using daemon = await populated();
   const http = supertest(daemon.url);
   const before = await http.get('/v1/services/orders');
-  daemon.aggregator.setDerived({ index: 91n, overview: undefined, service: () => undefined, services: [] });
+  daemon.aggregator.setDerived({
+    index: 91n,
+    overview: undefined,
+    service: () => undefined,
+    services: [],
+  });
   const after = await http
     .get('/v1/services/orders')
     .set('if-none-match', String(before.headers['etag']))
@@ -235,14 +256,29 @@ test('the summary is another one when only the master’s word changed', async (
 test('history is asked for by service, id, time and number', async () => {
   await using daemon = await populated();
   const http = supertest(daemon.url);
-  await http.get('/v1/history?service=orders&id=o-1&since=2026-01-31T00:00:00Z&limit=7').expect(200);
+  await http
+    .get('/v1/history?service=orders&id=o-1&since=2026-01-31T00:00:00Z&limit=7')
+    .expect(200);
   await http.get('/v1/history?since=1700000000000').expect(200);
   await http.get('/v1/history?since=10m').expect(200);
   const [first, second, third] = daemon.aggregator.historyQueries;
-  expect(first).toEqual({ service: 'orders', id: 'o-1', sinceWallMs: Date.UTC(2026, 0, 31), limit: 7 });
+  expect(first).toEqual({
+    service: 'orders',
+    id: 'o-1',
+    sinceWallMs: Date.UTC(2026, 0, 31),
+    limit: 7,
+  });
   expect(second).toMatchObject({ sinceWallMs: 1_700_000_000_000, limit: 100 });
   expect(third?.sinceWallMs).toBeGreaterThan(Date.UTC(2026, 0, 1));
-  for (const bad of ['since=yesterday', 'since=2026-13-45', 'limit=0', 'limit=1001', 'limit=x', 'service=..', 'id=a%2Fb']) {
+  for (const bad of [
+    'since=yesterday',
+    'since=2026-13-45',
+    'limit=0',
+    'limit=1001',
+    'limit=x',
+    'service=..',
+    'id=a%2Fb',
+  ]) {
     const answer = await http.get(`/v1/history?${bad}`).expect(400);
     expect(answer.body.errors[0].field).toBe(bad.split('=')[0]);
   }

@@ -1,8 +1,9 @@
-import type { FastifyPluginAsync, FastifyRequest } from 'fastify';
+import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { onAbort } from '../../kernel/abort.ts';
 import { RollcallError } from '../../kernel/errors.ts';
 import { WeightSchema } from '../../registry/index.ts';
+import { clientSignal } from '../client-signal.ts';
 import type { RouteContext } from '../context.ts';
 import { mount, NoBody, NoQuery } from '../operation.ts';
 import { OverridePutAnswer } from '../schemas/answers.ts';
@@ -35,7 +36,7 @@ export const overrideRoutes: FastifyPluginAsync<RouteContext> = async (app, cont
 
   /** A write that ZooKeeper does not answer is given up, though it may have happened: the client is told so. */
   const limited = async <T>(
-    request: FastifyRequest,
+    reply: FastifyReply,
     write: (signal: AbortSignal) => Promise<T>,
   ): Promise<T> => {
     const limit = new AbortController();
@@ -47,7 +48,8 @@ export const overrideRoutes: FastifyPluginAsync<RouteContext> = async (app, cont
         ),
       ),
     );
-    const forget = onAbort(request.signal, () => limit.abort(request.signal.reason));
+    const client = clientSignal(reply);
+    const forget = onAbort(client, () => limit.abort(client.reason));
     try {
       return await write(limit.signal);
     } finally {
@@ -82,7 +84,7 @@ export const overrideRoutes: FastifyPluginAsync<RouteContext> = async (app, cont
     async handle({ params: { service, id }, body }, request, reply) {
       const at = new Date(clock.wallMs()).toISOString();
       const override = { ...body, by: author(request, body.by), at };
-      const { index } = await limited(request, signal =>
+      const { index } = await limited(reply, signal =>
         aggregator.putOverride(service, id, override, { signal }),
       );
       const json = toJson({ service, id, index, override });
@@ -103,8 +105,8 @@ export const overrideRoutes: FastifyPluginAsync<RouteContext> = async (app, cont
     answers: { 204: { description: 'There is none any more.' } },
     problems: ['NOT_FOUND', 'ZOOKEEPER_UNAVAILABLE', 'TIMEOUT'],
     example: 'curl -X DELETE http://127.0.0.1:7070/v1/services/orders/providers/orders-1/override',
-    async handle({ params: { service, id } }, request, reply) {
-      const existed = await limited(request, signal =>
+    async handle({ params: { service, id } }, _request, reply) {
+      const existed = await limited(reply, signal =>
         aggregator.deleteOverride(service, id, { signal }),
       );
       if (!existed)
