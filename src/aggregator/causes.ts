@@ -1,4 +1,4 @@
-import type { MirrorBatch, ZnodePath } from '../zookeeper/index.ts';
+import type { Mirror, MirrorBatch, ZnodePath } from '../zookeeper/index.ts';
 import type { LeaveCause } from './ports.ts';
 import type { ViewTransition } from './transitions.ts';
 
@@ -53,7 +53,7 @@ export interface SessionIndex {
 
 /**
  * Sessions and the ephemeral nodes they own, kept by puts and removals.
- * @param isPending whether the path has changed and is still to be read: it may be gone.
+ * @param isPending whether what is at the path may be gone.
  */
 export function sessionIndex(isPending: (path: ZnodePath) => boolean): SessionIndex {
   const owners = new Map<bigint, Owner>();
@@ -143,7 +143,14 @@ function judgePlainly(left: Left): Judgement | undefined {
   };
 }
 
-/** @param isPending usually `path => mirror.pendingMark(path) !== undefined`. */
+/** The mirror holds it no more, or has still to read what became of it. */
+export function mayBeGone(
+  mirror: Pick<Mirror, 'get' | 'pendingMark'>,
+): (path: ZnodePath) => boolean {
+  return path => mirror.get(path) === undefined || mirror.pendingMark(path) !== undefined;
+}
+
+/** @param isPending whether what is at the path may be gone: `mayBeGone(mirror)`. */
 export function causes(isPending: (path: ZnodePath) => boolean): Causes {
   const sessions = sessionIndex(isPending);
   /** Held for dead: a sign of life amends that. Oldest first. */

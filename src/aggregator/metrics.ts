@@ -68,7 +68,7 @@ function gauges(
   staleSeconds: (state: ViewState) => number,
 ): void {
   const gauge = (name: string, help: string, value: () => number): void => {
-    const made = new Gauge({ name, help, registers, collect: () => made.set(value()) });
+    const made: Gauge = new Gauge({ name, help, registers, collect: () => made.set(value()) });
   };
   const state = new Gauge({
     name: 'rollcall_view_state',

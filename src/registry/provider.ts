@@ -96,7 +96,8 @@ export async function announce(
       {
         lastWord: hasDrained ? undefined : draining,
         waitMs: hasDrained ? 0 : options.drainMs,
-        ifRefused: encodeRecord({ ...record, status: 'down' }),
+        // The master removes the node of a provider that says so.
+        ifRefused: encodeRecord({ ...record, status: 'down', leaving: true }),
       },
       keeping,
       options.closeWithinMs,

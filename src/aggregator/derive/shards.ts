@@ -53,7 +53,7 @@ export function shardCount(
 ): number {
   const all = [...sizes].map(([service, bytes]) => ({ hash: stableHash(service), bytes }));
   for (let count = atLeast; count < MAX_SHARDS; count *= 2) {
-    const sums = new Array<number>(count).fill(0);
+    const sums = Array.from({ length: count }, () => 0);
     let largest = 0;
     for (const { hash, bytes } of all) {
       const sum = (sums[hash % count] ?? 0) + bytes;
