@@ -47,9 +47,17 @@ export function mirrorTree(options: { readonly keepData: boolean }): MirrorTree 
   const nodes = new Map<ZnodePath, MirrorNode>();
   const directories = new Map<ZnodePath, Directory>();
 
+  // Nodes come directory by directory: one string for a parent, hashed once, instead of one for each child.
+  let lastParent: ZnodePath = '/';
+  const sharedParentOf = (path: ZnodePath): ZnodePath => {
+    const slash = path.lastIndexOf('/');
+    if (slash !== lastParent.length || !path.startsWith(lastParent)) lastParent = parentOf(path);
+    return lastParent;
+  };
+
   const adopt = (path: ZnodePath): void => {
     if (path === '/') return;
-    const parent = parentOf(path);
+    const parent = sharedParentOf(path);
     let directory = directories.get(parent);
     if (directory === undefined)
       directories.set(parent, (directory = { paths: new Set(), nameBytes: 0 }));
@@ -108,7 +116,7 @@ export function mirrorTree(options: { readonly keepData: boolean }): MirrorTree 
       made.push({ kind: 'put', node, data, previous: same });
       if (same !== undefined) return;
       adopt(key);
-      const parent = parentOf(key);
+      const parent = sharedParentOf(key);
       grown.add(parent);
       // The create moved the parent's pzxid to at least this: the directory's index is known without a read of its own.
       const parentNode = nodes.get(parent);
