@@ -70,3 +70,15 @@ export {
   type ProviderPatch,
   type Registration,
 } from './provider.ts';
+export { type Picked, type PickOptions } from './pick.ts';
+export { type RosterDelta } from './roster.ts';
+export { type Rejected } from './service-pictures.ts';
+export { subscribe } from './subscribe.ts';
+export type {
+  SubscribeOptions,
+  Subscription,
+  SubscriptionEvent,
+  SubscriptionState,
+} from './subscription.ts';
+export { keepOptions, leaveWithin } from './announce-options.ts';
+export { keepNode, type KeptNode } from './keep-node.ts';

@@ -1,0 +1,115 @@
+import type { MirrorBatch, MirrorChange } from '../zookeeper/index.ts';
+import { type Layout, placeOf } from './layout.ts';
+import { readOverride } from './override.ts';
+import { readProvider, type RejectReason } from './record.ts';
+import type { RosterDelta } from './roster.ts';
+import { type PictureOptions, servicePicture, type ServicePicture } from './service-picture.ts';
+import type { Snapshot } from './snapshot-file.ts';
+
+/** A znode whose bytes are not what they should be: skipped, and told of. */
+export interface Rejected {
+  readonly path: string;
+  readonly reason: RejectReason;
+  readonly detail: string;
+}
+
+export interface PicturesOptions extends Omit<PictureOptions, 'onSuspects'> {
+  readonly where: Layout;
+  readonly services: readonly string[];
+  readonly onRejected: (rejected: Rejected) => void;
+  readonly onSuspects: (service: string, picture: ServicePicture) => void;
+  readonly onDelta: (service: string, delta: RosterDelta) => void;
+}
+
+/** The pictures of all services that are subscribed to, and what changes them. */
+export interface ServicePictures {
+  readonly all: ReadonlyMap<string, ServicePicture>;
+  /** What the disk remembers, until the first complete copy of ZooKeeper is there. */
+  recall(snapshot: Snapshot): void;
+  /** A part of the first copy of ZooKeeper. It takes effect when that is complete. */
+  collect(batch: MirrorBatch): void;
+  /** The first copy is complete: what was only remembered and is not in it is gone, without having vanished. */
+  complete(): void;
+  change(batch: MirrorBatch): void;
+  close(): void;
+}
+
+export function servicePictures(options: PicturesOptions): ServicePictures {
+  const { where, services, onRejected } = options;
+  const all = new Map(services.map(service => [service, picture(service)]));
+  let remembered = new Map<string, ServicePicture>();
+
+  function picture(service: string): ServicePicture {
+    const onSuspects = (): void => options.onSuspects(service, made);
+    const made: ServicePicture = servicePicture({ ...options, onSuspects });
+    return made;
+  }
+
+  const settle = (service: string, truthful: boolean): void => {
+    for (const delta of all.get(service)?.settle(truthful) ?? []) options.onDelta(service, delta);
+  };
+
+  const takeProvider = (known: ServicePicture, service: string, change: NodeChange): void => {
+    const { path, czxid, ephemeralOwner: sessionId } = change.node;
+    remembered.delete(path);
+    if (change.kind === 'gone') return known.roster.drop(path);
+    const parsed = readProvider(change.data);
+    if (parsed.ok) {
+      const record = { ...parsed.record, service }; // the path wins
+      return known.roster.put({ znode: path, czxid, sessionId, record });
+    }
+    const { reason, detail } = parsed;
+    onRejected({ path, reason, detail });
+    known.roster.reject(path);
+  };
+
+  const takeOverride = (known: ServicePicture, id: string, change: NodeChange): void => {
+    if (change.kind === 'gone') return known.roster.override(id, undefined);
+    const parsed = readOverride(change.data);
+    if (parsed.ok) return known.roster.override(id, parsed.record);
+    const { reason, detail } = parsed;
+    onRejected({ path: change.node.path, reason, detail });
+    known.roster.override(id, undefined);
+  };
+
+  const takeOne = (change: MirrorChange): string | undefined => {
+    if (change.kind === 'directory') return undefined;
+    const place = placeOf(where, change.node.path);
+    if (place.kind !== 'provider' && place.kind !== 'override') return undefined;
+    const known = all.get(place.service);
+    if (known === undefined) return undefined;
+    if (place.kind === 'provider') takeProvider(known, place.service, change);
+    else takeOverride(known, place.id, change);
+    return place.service;
+  };
+
+  return {
+    all,
+    recall(snapshot) {
+      for (const [service, known] of all) {
+        for (const node of snapshot.services.get(service) ?? []) {
+          known.roster.put(node);
+          remembered.set(node.znode, known);
+        }
+        settle(service, false);
+      }
+    },
+    collect({ changes }) {
+      for (const change of changes) takeOne(change);
+    },
+    complete() {
+      for (const [znode, known] of remembered) known.roster.drop(znode);
+      remembered = new Map();
+      for (const service of services) settle(service, false);
+    },
+    change({ changes }) {
+      const touched = new Set(changes.map(takeOne));
+      for (const service of touched) if (service !== undefined) settle(service, true);
+    },
+    close() {
+      for (const known of all.values()) known.close();
+    },
+  };
+}
+
+type NodeChange = Exclude<MirrorChange, { readonly kind: 'directory' }>;
