@@ -7,7 +7,7 @@ import {
   type Ending,
   openAttachment,
 } from './attachment.ts';
-import { addressText, type Rotation } from './server-list.ts';
+import { addressText, type Rotation, type ServerAddress } from './server-list.ts';
 
 /** An attachment that ended sooner than this counts as a failed try: a server that drops us at once is not asked at speed. */
 const STEADY_MS = 1000;
@@ -39,7 +39,7 @@ export function openConnection(options: ConnectionOptions): Connection {
   let failures = 0;
   let refusals = 0;
 
-  const attempt = async (server: AttachmentOptions['server']): Promise<Ending> => {
+  const attempt = async (server: ServerAddress): Promise<Ending> => {
     present = openAttachment({ ...options, server });
     const ending = await present.ended;
     present = undefined;
@@ -47,7 +47,7 @@ export function openConnection(options: ConnectionOptions): Connection {
   };
 
   /** How long to wait before the next try. */
-  const judge = (ending: Ending): number => {
+  const judge = (server: ServerAddress, ending: Ending): number => {
     switch (ending.kind) {
       case 'expired':
         return 0;
@@ -66,10 +66,18 @@ export function openConnection(options: ConnectionOptions): Connection {
         }
         return failed();
       case 'failed':
+        report(server, ending.error);
         return failed();
       default:
         return ending satisfies never;
     }
+  };
+
+  /** Each try is for those who look closely; a first round without a server is for everybody. */
+  const report = (server: ServerAddress, error: RollcallError): void => {
+    const fields = { server: addressText(server), error: errorText(error) };
+    if (failures === servers.size - 1) logger.warn(fields, 'no ZooKeeper server takes us yet');
+    else logger.debug(fields, 'a ZooKeeper server did not take us');
   };
 
   const failed = (): number => {
@@ -84,12 +92,7 @@ export function openConnection(options: ConnectionOptions): Connection {
     while (!stopped.signal.aborted) {
       const ending = await attempt(server);
       if (stopped.signal.aborted) return;
-      if (ending.kind === 'failed')
-        logger.debug(
-          { server: addressText(server), error: errorText(ending.error) },
-          'a ZooKeeper server did not take us',
-        );
-      const waitMs = judge(ending);
+      const waitMs = judge(server, ending);
       if (ending.kind !== 'expired') server = servers.next();
       if (waitMs > 0) await clock.sleep(waitMs, stopped.signal);
     }

@@ -1,0 +1,52 @@
+import { expect, test, vi } from 'vitest';
+import { freePorts, startZooKeeper, type ZooKeeper } from '../../src/testing/index.ts';
+import { openSession } from '../../src/zookeeper/session.ts';
+import { type Certificates, certificates } from '../support/certificates.ts';
+
+/** A real server that takes TLS connections alone on its secure port, and asks for a certificate. */
+async function secureZooKeeper(
+  made: Certificates,
+): Promise<{ readonly zookeeper: ZooKeeper; readonly servers: string }> {
+  const [port] = await freePorts(1);
+  const zookeeper = await startZooKeeper({
+    config: { secureClientPort: String(port) },
+    properties: {
+      'zookeeper.serverCnxnFactory': 'org.apache.zookeeper.server.NettyServerCnxnFactory',
+      'zookeeper.ssl.keyStore.location': made.server.storeFile,
+      'zookeeper.ssl.trustStore.location': made.caFile,
+      'zookeeper.ssl.clientAuth': 'need',
+    },
+  });
+  return { zookeeper, servers: `127.0.0.1:${port}` };
+}
+
+test('a session over TLS, with a client certificate, does all that another does', async () => {
+  await using made = await certificates();
+  const { zookeeper, servers } = await secureZooKeeper(made);
+  await using _closing = zookeeper;
+  const { cert, key } = made.client;
+  await using session = await openSession({ servers, tls: { ca: made.ca, cert, key } });
+  const data = Buffer.alloc(300_000, 'x');
+  await session.create('/n', data);
+  expect((await session.getData('/n')).data.equals(data)).toBe(true);
+  const { path } = await session.create('/e-', Buffer.alloc(0), { mode: 'ephemeral-sequential' });
+  expect((await session.exists(path))?.ephemeralOwner).toBe(session.sessionId);
+  expect(await session.whoAmI()).toContainEqual(expect.objectContaining({ scheme: 'x509' }));
+});
+
+test('without a certificate that the server accepts, or from an authority we do not know, there is no session', async () => {
+  await using made = await certificates();
+  await using foreign = await certificates();
+  const { zookeeper, servers } = await secureZooKeeper(made);
+  await using _closing = zookeeper;
+  const warnings: object[] = [];
+  const note = (fields: object): void => void warnings.push(fields);
+  const logger = { debug: note, info: note, warn: note, error: note };
+  for (const tls of [{ ca: made.ca }, { ca: foreign.ca, ...made.client }]) {
+    warnings.length = 0;
+    const session = await openSession({ servers, tls, logger });
+    await vi.waitFor(() => expect(warnings.length).toBeGreaterThanOrEqual(3));
+    expect(session.state.kind).toBe('connecting');
+    await session.close();
+  }
+});
