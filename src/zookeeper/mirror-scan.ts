@@ -14,6 +14,8 @@ import type { TreeEdit } from './mirror-tree.ts';
 const WINDOW = 4;
 /** Most changes of one batch: what listeners make of it should take a few milliseconds. */
 const SLICE = 500;
+/** Most names in the lists of one read: they are looked at in one go. */
+const READ_NAMES = 4000;
 
 export type ScanReason = 'cold' | 'resync';
 
@@ -89,7 +91,8 @@ export async function scan(
 
 /** What is still to be read, and what was asked for already. */
 interface ScanWork {
-  addNode(path: ZnodePath): void;
+  /** A list names this node. */
+  addChild(path: ZnodePath): void;
   addList(path: ZnodePath, children: number): void;
   /** It was not there when it was read: a list that names it later asks for it again. */
   wasMissing(path: ZnodePath): void;
@@ -98,34 +101,37 @@ interface ScanWork {
 }
 
 function scanWork(parts: MirrorParts, strategy: WatchStrategy): ScanWork {
-  const nodes: ZnodePath[] = [];
+  const { tree, sizes, batchBytes } = parts;
   const lists: { readonly path: ZnodePath; readonly children: number }[] = [];
-  const asked = new Set<ZnodePath>();
+  // What the tree has when its list is read was known before the scan, and is asked for from the beginning: no index of 100 000
+  // paths is needed beside the tree's own.
+  const unknown = [...parts.roots, ...parts.trust.untrusted.keys()].filter(
+    path => tree.get(path) === undefined,
+  );
+  const asked = new Set<ZnodePath>(unknown);
+  const missing = new Set<ZnodePath>();
+  const nodes: ZnodePath[] = [...asked, ...tree.paths()];
   let nodeAt = 0;
   let listAt = 0;
 
-  const addNode = (path: ZnodePath): void => {
-    if (asked.has(path)) return;
-    asked.add(path);
-    nodes.push(path);
-  };
-  for (const path of parts.roots) addNode(path);
-  for (const path of parts.tree.paths()) addNode(path);
-  for (const path of parts.trust.untrusted.keys()) addNode(path);
-
-  const { sizes, batchBytes } = parts;
   return {
-    addNode,
+    addChild(path) {
+      const wasAsked = tree.get(path) !== undefined || asked.has(path);
+      if (!wasAsked || missing.delete(path)) nodes.push(path);
+    },
     addList: (path, children) => void lists.push({ path, children }),
-    wasMissing: path => void asked.delete(path),
+    wasMissing: path => void missing.add(path),
     take() {
       const items: ReadItem[] = [];
       let bytes = 0;
+      let names = 0;
       const fits = (path: ZnodePath, answerBytes: number): boolean => {
         bytes += path.length + answerBytes;
-        return items.length === 0 || (items.length < strategy.readItems && bytes <= batchBytes);
+        if (items.length === 0) return true;
+        return items.length < strategy.readItems && bytes <= batchBytes && names <= READ_NAMES;
       };
       for (let list = lists[listAt]; list !== undefined; list = lists[listAt]) {
+        names += list.children;
         if (!fits(list.path, sizes.listBytes(list.children))) return items;
         items.push({ kind: 'list', path: list.path });
         listAt += 1;
@@ -154,7 +160,7 @@ function observe(
   const { path } = found;
   switch (found.kind) {
     case 'node': {
-      const known = tree.get(path);
+      const known = reason === 'cold' ? undefined : tree.get(path);
       const moved = known?.czxid !== found.stat.czxid || known.pzxid !== found.stat.pzxid;
       // A copy that was never complete may have a directory's pzxid without its list.
       const unsure = reason === 'cold' || moved || trust.isUnlisted(path);
@@ -165,7 +171,7 @@ function observe(
     case 'list':
       trust.wasListed(path);
       parts.delivery.listSize(listAnswerBytes(found.names));
-      for (const name of found.names) work.addNode(childOf(path, name));
+      for (const name of found.names) work.addChild(childOf(path, name));
       return found.stat === undefined ? undefined : { kind: 'moved', path, stat: found.stat };
     case 'missing':
       work.wasMissing(path);
