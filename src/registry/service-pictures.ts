@@ -26,11 +26,11 @@ export interface ServicePictures {
   readonly all: ReadonlyMap<string, ServicePicture>;
   /** What the disk remembers, until the first complete copy of ZooKeeper is there. */
   recall(snapshot: Snapshot): void;
-  /** A part of the first copy of ZooKeeper. It takes effect when that is complete. */
+  /** Takes changes in; they take effect with `settle` or `complete`. */
   collect(batch: MirrorBatch): void;
   /** The first copy is complete: what was only remembered and is not in it is gone, without having vanished. */
   complete(): void;
-  change(batch: MirrorBatch): void;
+  settle(): void;
   close(): void;
 }
 
@@ -45,8 +45,14 @@ export function servicePictures(options: PicturesOptions): ServicePictures {
     return made;
   }
 
-  const settle = (service: string, truthful: boolean): void => {
+  const touched = new Set<string>();
+  const settleOne = (service: string, truthful: boolean): void => {
     for (const delta of all.get(service)?.settle(truthful) ?? []) options.onDelta(service, delta);
+  };
+  const settle = (truthful: boolean): void => {
+    const services = [...touched];
+    touched.clear();
+    for (const service of services) settleOne(service, truthful);
   };
 
   const takeProvider = (known: ServicePicture, service: string, change: NodeChange): void => {
@@ -72,15 +78,15 @@ export function servicePictures(options: PicturesOptions): ServicePictures {
     known.roster.override(id, undefined);
   };
 
-  const takeOne = (change: MirrorChange): string | undefined => {
-    if (change.kind === 'directory') return undefined;
+  const takeOne = (change: MirrorChange): void => {
+    if (change.kind === 'directory') return;
     const place = placeOf(where, change.node.path);
-    if (place.kind !== 'provider' && place.kind !== 'override') return undefined;
+    if (place.kind !== 'provider' && place.kind !== 'override') return;
     const known = all.get(place.service);
-    if (known === undefined) return undefined;
+    if (known === undefined) return;
+    touched.add(place.service);
     if (place.kind === 'provider') takeProvider(known, place.service, change);
     else takeOverride(known, place.id, change);
-    return place.service;
   };
 
   return {
@@ -91,7 +97,7 @@ export function servicePictures(options: PicturesOptions): ServicePictures {
           known.roster.put(node);
           remembered.set(node.znode, known);
         }
-        settle(service, false);
+        settleOne(service, false);
       }
     },
     collect({ changes }) {
@@ -100,12 +106,10 @@ export function servicePictures(options: PicturesOptions): ServicePictures {
     complete() {
       for (const [znode, known] of remembered) known.roster.drop(znode);
       remembered = new Map();
-      for (const service of services) settle(service, false);
+      for (const service of services) touched.add(service);
+      settle(false);
     },
-    change({ changes }) {
-      const touched = new Set(changes.map(takeOne));
-      for (const service of touched) if (service !== undefined) settle(service, true);
-    },
+    settle: () => settle(true),
     close() {
       for (const known of all.values()) known.close();
     },

@@ -144,21 +144,25 @@ export function subscribe(
   };
 }
 
-/** Differences are made from the first complete copy on, whatever batches it came in. */
+/**
+ * A copy that is read anew, at first or after a reconnect, comes in several batches: they take effect together. A provider that moved to
+ * another node meanwhile has thus not left in between.
+ */
 function follow(
   mirror: Mirror,
   pictures: ServicePictures,
   became: (kind: 'live' | 'stale') => void,
 ): void {
-  let isComplete = false;
+  let isFirst = true;
   mirror.onBatch(batch => {
-    if (isComplete) pictures.change(batch);
-    else pictures.collect(batch);
+    pictures.collect(batch);
+    if (mirror.state.kind === 'live') pictures.settle();
   });
   mirror.onState(({ kind }) => {
     if (kind === 'syncing') return;
-    if (!isComplete) pictures.complete();
-    isComplete = true;
+    if (kind === 'live' && isFirst) pictures.complete();
+    else if (kind === 'live') pictures.settle();
+    isFirst = false;
     became(kind);
   });
 }
