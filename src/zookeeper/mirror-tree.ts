@@ -28,7 +28,7 @@ export interface TreeEdit {
   remove(path: ZnodePath, zxid: bigint): void;
   /** The stat of a directory after one of its children went, or together with its list. */
   moved(path: ZnodePath, stat: Stat): void;
-  /** In the order they were made; directories of which only the pzxid moved come last, once each. */
+  /** In the order they were made; directories of which only the pzxid (or the count of deletions) moved come last, once each. */
   changes(): readonly MirrorChange[];
   /** Directories that got a new child. */
   readonly grown: ReadonlySet<ZnodePath>;
@@ -95,9 +95,11 @@ export function mirrorTree(options: { readonly keepData: boolean }): MirrorTree 
     const movedDirectories = new Set<ZnodePath>();
     const grown = new Set<ZnodePath>();
 
-    const setPzxid = (known: MirrorNode | undefined, pzxid: bigint): void => {
-      if (known === undefined || pzxid <= known.pzxid) return;
-      store({ ...known, pzxid });
+    /** Both only ever grow, as long as it is the same node. */
+    const setPzxid = (known: MirrorNode, pzxid: bigint, deletions = 0): void => {
+      const newer = newerDirectory(known, pzxid, deletions);
+      if (newer.pzxid === known.pzxid && newer.deletions === known.deletions) return;
+      store({ ...known, ...newer });
       movedDirectories.add(known.path);
     };
 
@@ -105,7 +107,7 @@ export function mirrorTree(options: { readonly keepData: boolean }): MirrorTree 
       const known = nodes.get(path);
       if (known !== undefined && isOlder(stat, known)) return;
       const same = known?.czxid === stat.czxid ? known : undefined;
-      if (same?.mzxid === stat.mzxid) return setPzxid(same, stat.pzxid);
+      if (same?.mzxid === stat.mzxid) return setPzxid(same, stat.pzxid, deletionsOf(stat));
       if (known !== undefined && same === undefined) {
         const ofNewNode = (node: MirrorNode): boolean => node.czxid > stat.czxid;
         take(path, ofNewNode, node => made.push({ kind: 'gone', node, zxid: stat.czxid }));
@@ -134,7 +136,7 @@ export function mirrorTree(options: { readonly keepData: boolean }): MirrorTree 
         ),
       moved: (path, stat) => {
         const known = nodes.get(path);
-        if (known?.czxid === stat.czxid) setPzxid(known, stat.pzxid);
+        if (known?.czxid === stat.czxid) setPzxid(known, stat.pzxid, deletionsOf(stat));
       },
       changes: () => {
         for (const path of movedDirectories) {
@@ -176,8 +178,25 @@ function nodeFrom(
   known: MirrorNode | undefined,
 ): MirrorNode {
   const { czxid, mzxid, version, ephemeralOwner, ctimeMs, mtimeMs } = stat;
-  const pzxid = known !== undefined && known.pzxid > stat.pzxid ? known.pzxid : stat.pzxid;
-  return { path, czxid, mzxid, pzxid, version, ephemeralOwner, ctimeMs, mtimeMs, data };
+  const { pzxid, deletions } = newerDirectory(known, stat.pzxid, deletionsOf(stat));
+  return { path, czxid, mzxid, pzxid, version, ephemeralOwner, ctimeMs, mtimeMs, deletions, data };
+}
+
+function newerDirectory(
+  known: Pick<MirrorNode, 'pzxid' | 'deletions'> | undefined,
+  pzxid: bigint,
+  deletions: number,
+): { readonly pzxid: bigint; readonly deletions: number } {
+  const before = known?.deletions ?? 0;
+  return {
+    pzxid: known !== undefined && known.pzxid > pzxid ? known.pzxid : pzxid,
+    deletions: before > deletions ? before : deletions,
+  };
+}
+
+/** ZooKeeper counts creates and deletes of children together; what is there now was created once more than deleted. */
+function deletionsOf({ cversion, numChildren }: Stat): number {
+  return (cversion - numChildren) / 2;
 }
 
 /** A few bytes of a large answer would keep all of it in memory. */
