@@ -1,0 +1,44 @@
+import type { Layout } from '../registry/index.ts';
+import type { ZnodePath } from '../zookeeper/index.ts';
+import { type ConsumersState, consumersState } from './consumers-state.ts';
+import type { ServiceState } from './service-state.ts';
+
+/** One service's place in the view: its providers, its consumers, and where its directories lie. */
+export interface ServiceEntry {
+  readonly name: string;
+  readonly state: ServiceState;
+  readonly consumers: ConsumersState;
+  /** Whether it has a directory. Without one it is remembered for its overrides, its suspects, and those who resume. */
+  present: boolean;
+  overrides: number;
+  readonly servicePath: ZnodePath;
+  readonly overridesPath: ZnodePath;
+  /** Its directory of overrides, when there is one, says all about them; otherwise that of all overrides does. */
+  hasOverridesDirectory: boolean;
+}
+
+export function serviceEntry(where: Layout, state: ServiceState): ServiceEntry {
+  const { name } = state;
+  return {
+    name,
+    state,
+    consumers: consumersState(),
+    present: false,
+    overrides: 0,
+    servicePath: where.service(name),
+    overridesPath: `${where.overrides}/${name}`,
+    hasOverridesDirectory: false,
+  };
+}
+
+/** Whether forgetting it loses nothing but the memory of who left. */
+export function isForgettable(entry: ServiceEntry): boolean {
+  const { state, consumers } = entry;
+  return (
+    !entry.present &&
+    entry.overrides === 0 &&
+    consumers.size === 0 &&
+    state.listed.size === 0 &&
+    state.suspects.size === 0
+  );
+}

@@ -1,0 +1,129 @@
+import type { Layout } from '../registry/index.ts';
+import { membershipLedger, type MembershipLedger } from './membership-ledger.ts';
+import type { ServiceSnapshot } from './ports.ts';
+import { smaller } from './published-index.ts';
+import { isForgettable, type ServiceEntry, serviceEntry } from './service-entry.ts';
+import type { ServiceState } from './service-state.ts';
+
+/** All services that are known, those that went not long ago included, and the directory that holds them. */
+export interface ServiceTable {
+  readonly ledger: MembershipLedger;
+  /** The pzxid of the directory of services: the index of every service that is not there. */
+  readonly rootZxid: bigint;
+  /** The pzxid of the directory of all overrides. */
+  overridesZxid: bigint;
+  /** Services that went after this zxid are remembered. undefined: nothing is known of any yet. */
+  readonly floor: bigint | undefined;
+  get(name: string): ServiceEntry | undefined;
+  /** Known or made. */
+  entry(name: string): ServiceEntry;
+  entries(): Iterable<ServiceEntry>;
+  /** Of a service that has no entry. The same object until its index moves. */
+  absent(name: string, mark: bigint | undefined): ServiceSnapshot;
+  /** The directory of services has this pzxid. Returns whether it moved. */
+  rootMoved(pzxid: bigint): boolean;
+  appeared(entry: ServiceEntry): void;
+  /** The service's directory went. Too many that went: the oldest are forgotten. */
+  went(entry: ServiceEntry): void;
+  raiseFloor(zxid: bigint): void;
+  restart(rootZxid: bigint): void;
+}
+
+export interface ServiceTableParts {
+  readonly where: Layout;
+  readonly makeState: (name: string) => ServiceState;
+  /** How many services that went are remembered. */
+  readonly maxGone: number;
+}
+
+const MAX_ABSENT = 1_000;
+const NO_COUNTS = { total: 0, up: 0, starting: 0, draining: 0, down: 0, unhealthy: 0, suspects: 0 };
+
+export function serviceTable(parts: ServiceTableParts): ServiceTable {
+  const entries = new Map<string, ServiceEntry>();
+  /** Services without a directory, in the order in which it went. */
+  const gone = new Set<ServiceEntry>();
+  const absent = new Map<string, ServiceSnapshot>();
+  const ledger = membershipLedger();
+  let rootZxid = 0n;
+  let overridesZxid = 0n;
+  let floor: bigint | undefined;
+
+  const raiseFloor = (zxid: bigint): void => {
+    if (floor === undefined || zxid > floor) floor = zxid;
+  };
+
+  const forgetSome = (): void => {
+    if (gone.size <= parts.maxGone) return;
+    for (const entry of gone) {
+      gone.delete(entry);
+      if (isForgettable(entry)) {
+        entries.delete(entry.name);
+        entry.state.close();
+        raiseFloor(entry.state.memory.newest);
+      }
+      if (gone.size <= parts.maxGone) return;
+    }
+  };
+
+  return {
+    ledger,
+    get rootZxid() {
+      return rootZxid;
+    },
+    get overridesZxid() {
+      return overridesZxid;
+    },
+    set overridesZxid(zxid) {
+      overridesZxid = zxid;
+    },
+    get floor() {
+      return floor;
+    },
+    get: name => entries.get(name),
+    entry(name) {
+      const known = entries.get(name);
+      if (known !== undefined) return known;
+      const made = serviceEntry(parts.where, parts.makeState(name));
+      entries.set(name, made);
+      return made;
+    },
+    entries: () => entries.values(),
+    absent(name, mark) {
+      const index = smaller(rootZxid, mark);
+      const known = absent.get(name);
+      if (known?.index === index) return known;
+      const snapshot = {
+        name,
+        index,
+        counts: NO_COUNTS,
+        providers: [],
+        suspects: [],
+        lastChange: undefined,
+      };
+      if (absent.size >= MAX_ABSENT) absent.clear();
+      absent.set(name, snapshot);
+      return snapshot;
+    },
+    rootMoved(pzxid) {
+      if (pzxid <= rootZxid) return false;
+      rootZxid = pzxid;
+      return true;
+    },
+    appeared(entry) {
+      entry.present = true;
+      gone.delete(entry);
+    },
+    went(entry) {
+      entry.present = false;
+      gone.add(entry);
+      forgetSome();
+    },
+    raiseFloor,
+    restart(newRootZxid) {
+      rootZxid = newRootZxid;
+      floor = undefined;
+      absent.clear();
+    },
+  };
+}

@@ -1,0 +1,55 @@
+import { type Layout, type Place, placeOf, ServiceNameSchema } from '../registry/index.ts';
+import type { ZnodePath } from '../zookeeper/index.ts';
+
+/** What a mirrored path is to the view. */
+export type Spot =
+  | Exclude<Place, { readonly kind: 'other' }>
+  /** The overrides of all services, and those of one. */
+  | { readonly kind: 'all-overrides' }
+  | { readonly kind: 'overrides'; readonly service: string }
+  /** Below the services, under a name that no service may have. */
+  | { readonly kind: 'bad-name'; readonly isProvider: boolean }
+  | { readonly kind: 'other' };
+
+/** How many directories are remembered before all are forgotten: more than there are, unless names come and go for ever. */
+const MAX_DIRECTORIES = 200_000;
+
+/** Tells what paths are. Remembers directories: of a hundred thousand providers only the directory is looked at closely. */
+export function spots(where: Layout): (path: ZnodePath) => Spot {
+  const directories = new Map<ZnodePath, Spot>();
+
+  const directory = (path: ZnodePath): Spot => {
+    const known = directories.get(path);
+    if (known !== undefined) return known;
+    const spot = spotOf(where, path);
+    if (directories.size >= MAX_DIRECTORIES) directories.clear();
+    directories.set(path, spot);
+    return spot;
+  };
+
+  return path => {
+    const slash = path.lastIndexOf('/');
+    const parent = directory(path.slice(0, slash));
+    if (parent.kind === 'providers')
+      return { kind: 'provider', service: parent.service, node: path.slice(slash + 1) };
+    if (parent.kind === 'consumers')
+      return { kind: 'consumer', service: parent.service, node: path.slice(slash + 1) };
+    return spotOf(where, path);
+  };
+}
+
+function spotOf(where: Layout, path: ZnodePath): Spot {
+  if (path === where.overrides) return { kind: 'all-overrides' };
+  if (path.startsWith(`${where.overrides}/`)) return overrideSpot(where, path);
+  const place = placeOf(where, path);
+  if (place.kind !== 'other' || !path.startsWith(`${where.services}/`)) return place;
+  const [service, list, node] = path.slice(where.services.length + 1).split('/');
+  if (ServiceNameSchema.safeParse(service).success) return place;
+  return { kind: 'bad-name', isProvider: list === 'providers' && node !== undefined };
+}
+
+function overrideSpot(where: Layout, path: ZnodePath): Spot {
+  const [service = '', id, rest] = path.slice(where.overrides.length + 1).split('/');
+  if (rest !== undefined || !ServiceNameSchema.safeParse(service).success) return { kind: 'other' };
+  return id === undefined ? { kind: 'overrides', service } : placeOf(where, path);
+}

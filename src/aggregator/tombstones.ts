@@ -1,0 +1,39 @@
+import type { LeaveCause, ListedProvider } from './ports.ts';
+
+export interface Tombstone {
+  /** An upper bound of the zxid at which the id went. */
+  readonly zxid: bigint;
+  readonly cause: LeaveCause;
+  readonly provider: ListedProvider;
+}
+
+/** Who has left, so that a subscriber that comes back can be told; bounded. */
+export interface Tombstones {
+  /** Returns the zxid of what had to be forgotten for it, if any: nothing older than that can be told any more. */
+  add(id: string, tombstone: Tombstone): bigint | undefined;
+  delete(id: string): void;
+  get(id: string): Tombstone | undefined;
+  entries(): Iterable<readonly [string, Tombstone]>;
+  clear(): void;
+}
+
+export function tombstones(capacity: number): Tombstones {
+  /** In the order of their coming; the zxids rise but for upper bounds. */
+  const byId = new Map<string, Tombstone>();
+  return {
+    add(id, tombstone) {
+      byId.delete(id);
+      byId.set(id, tombstone);
+      if (byId.size <= capacity) return undefined;
+      for (const [oldest, { zxid }] of byId) {
+        byId.delete(oldest);
+        return zxid;
+      }
+      return undefined;
+    },
+    delete: id => void byId.delete(id),
+    get: id => byId.get(id),
+    entries: () => byId.entries(),
+    clear: () => byId.clear(),
+  };
+}

@@ -1,0 +1,216 @@
+import { type Layout, readConsumer, readOverride, type RejectReason } from '../registry/index.ts';
+import type { MirrorChange, MirrorNode } from '../zookeeper/index.ts';
+import { readProviderQuickly } from './plain-record.ts';
+import { claimOf } from './provider-claims.ts';
+import type { ServiceEntry } from './service-entry.ts';
+import type { Step } from './service-state.ts';
+import type { ServiceTable } from './service-table.ts';
+import { type Spot, spots } from './spots.ts';
+
+/** What a change of the mirror concerned. */
+export interface Touched {
+  readonly services: Set<ServiceEntry>;
+  consumers: boolean;
+  /** The directory of services moved: so did the index of every service that is not there. */
+  root: boolean;
+  derived: boolean;
+  members: boolean;
+}
+
+export interface ViewIntakeParts {
+  readonly where: Layout;
+  readonly table: ServiceTable;
+  readonly onRejected: (reason: RejectReason) => void;
+}
+
+/** Takes one change of the mirror into the table of services. */
+export type ViewIntake = (change: MirrorChange, step: Step, touched: Touched) => void;
+
+/** What is kept of a rejection's detail. */
+const MAX_DETAIL = 300;
+
+export function viewIntake(parts: ViewIntakeParts): ViewIntake {
+  const { table, onRejected } = parts;
+  const spotOf = spots(parts.where);
+
+  const touch = (service: string, touched: Touched): ServiceEntry => {
+    const entry = table.entry(service);
+    touched.services.add(entry);
+    return entry;
+  };
+
+  const provider = (service: string, change: MirrorChange, step: Step, touched: Touched): void => {
+    if (change.kind === 'directory') return;
+    const { state } = touch(service, touched);
+    const { node } = change;
+    if (change.kind === 'gone') {
+      state.memory.ledgers.providers.gone();
+      state.unclaim(node, change.zxid, step);
+      return;
+    }
+    if (change.previous === undefined) state.memory.ledgers.providers.joined(node.czxid);
+    state.memory.index.saw(node.mzxid);
+    const parsed = readProviderQuickly(change.data);
+    if (parsed.ok) return state.claim(claimOf(node, service, parsed.record), step);
+    onRejected(parsed.reason);
+    const { path: znode, czxid, mzxid, ephemeralOwner: sessionId } = node;
+    const { reason } = parsed;
+    const detail = parsed.detail.slice(0, MAX_DETAIL);
+    state.reject(
+      { znode, czxid, mzxid, sessionId, reason, detail, namedId: idNamedIn(change.data) },
+      step,
+    );
+  };
+
+  const override = (
+    service: string,
+    id: string,
+    change: MirrorChange,
+    step: Step,
+    touched: Touched,
+  ): void => {
+    if (change.kind === 'directory') return;
+    const entry = touch(service, touched);
+    const { memory } = entry.state;
+    const { path: znode, czxid, mzxid } = change.node;
+    if (change.kind === 'gone') {
+      memory.ledgers.overrides.gone();
+      entry.overrides -= 1;
+      entry.state.override(id, undefined, { znode, czxid, zxid: change.zxid }, step);
+      return;
+    }
+    if (change.previous === undefined) {
+      memory.ledgers.overrides.joined(czxid);
+      entry.overrides += 1;
+    }
+    memory.index.saw(mzxid);
+    const parsed = readOverride(change.data);
+    if (!parsed.ok) onRejected(parsed.reason);
+    const value = parsed.ok ? parsed.record : undefined;
+    entry.state.override(id, value, { znode, czxid, zxid: mzxid }, step);
+  };
+
+  const consumer = (service: string, change: MirrorChange, touched: Touched): void => {
+    if (change.kind === 'directory') return;
+    const { consumers } = touch(service, touched);
+    touched.consumers = true;
+    if (change.kind === 'gone') return void consumers.remove(change.node.path);
+    consumers.index.saw(change.node.mzxid);
+    const parsed = readConsumer(change.data);
+    if (parsed.ok) return consumers.put(change.node, parsed.record);
+    consumers.remove(change.node.path);
+    onRejected(parsed.reason);
+  };
+
+  /** A directory of one service: what is in it is told of by changes of their own. */
+  const directory = (
+    spot: DirectorySpot,
+    change: MirrorChange,
+    followed: boolean,
+    touched: Touched,
+  ): void => {
+    const entry = touch(spot.service, touched);
+    const { memory } = entry.state;
+    const { node } = change;
+    const zxid = newestOf(node);
+    const isGone = change.kind === 'gone';
+    switch (spot.kind) {
+      case 'service':
+        if (isGone) table.went(entry);
+        else table.appeared(entry);
+        if (isGone) return;
+        memory.directory(zxid);
+        consumersMoved(entry, zxid, touched);
+        return;
+      case 'providers':
+      case 'overrides': {
+        if (spot.kind === 'overrides') entry.hasOverridesDirectory = !isGone;
+        const ledger = memory.ledgers[spot.kind];
+        if (isGone) {
+          ledger.restart();
+          memory.raiseFloor(change.zxid);
+          memory.touched(change.zxid);
+        } else {
+          ledger.directory(node, followed);
+          memory.directory(zxid);
+        }
+        return;
+      }
+      case 'consumers':
+        if (!isGone) consumersMoved(entry, zxid, touched);
+        return;
+      default:
+        spot satisfies never;
+    }
+  };
+
+  const consumersMoved = ({ consumers }: ServiceEntry, zxid: bigint, touched: Touched): void => {
+    consumers.index.saw(zxid);
+    touched.consumers = true;
+  };
+
+  const root = (change: MirrorChange, followed: boolean, touched: Touched): void => {
+    if (change.kind === 'gone') {
+      table.ledger.restart();
+      table.raiseFloor(change.zxid);
+      return;
+    }
+    table.ledger.directory(change.node, followed);
+    if (table.rootMoved(newestOf(change.node))) touched.root = true;
+  };
+
+  const take = (spot: Spot, change: MirrorChange, step: Step, touched: Touched): void => {
+    switch (spot.kind) {
+      case 'provider':
+        return provider(spot.service, change, step, touched);
+      case 'consumer':
+        return consumer(spot.service, change, touched);
+      case 'override':
+        return override(spot.service, spot.id, change, step, touched);
+      case 'service':
+        if (change.kind === 'put' && change.previous === undefined)
+          table.ledger.joined(change.node.czxid);
+        if (change.kind === 'gone') table.ledger.gone();
+        return directory(spot, change, step.into !== undefined, touched);
+      case 'providers':
+      case 'consumers':
+      case 'overrides':
+        return directory(spot, change, step.into !== undefined, touched);
+      case 'services':
+        return root(change, step.into !== undefined, touched);
+      case 'all-overrides':
+        table.overridesZxid = change.kind === 'gone' ? change.zxid : newestOf(change.node);
+        return undefined;
+      case 'bad-name':
+        if (change.kind === 'put' && spot.isProvider) onRejected('name');
+        return undefined;
+      case 'member':
+        touched.members = true;
+        return undefined;
+      case 'derived':
+        touched.derived = true;
+        return undefined;
+      case 'other':
+        return undefined;
+      default:
+        return spot satisfies never;
+    }
+  };
+
+  return (change, step, touched) => take(spotOf(change.node.path), change, step, touched);
+}
+
+type DirectorySpot = Extract<
+  Spot,
+  { readonly kind: 'service' | 'providers' | 'consumers' | 'overrides' }
+>;
+
+function newestOf({ czxid, pzxid }: MirrorNode): bigint {
+  return pzxid > czxid ? pzxid : czxid;
+}
+
+/** The id that bytes name which are no record, for `explain`; only of something small enough to be one. */
+function idNamedIn(bytes: Buffer): string | undefined {
+  const found = /"id"\s*:\s*"([^"\\/]{1,256})"/.exec(bytes.toString('utf8', 0, 4096));
+  return found?.[1];
+}

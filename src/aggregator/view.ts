@@ -1,0 +1,302 @@
+import type { Clock } from '../kernel/clock.ts';
+import { type Layout, type ProtectionSettings, type RejectReason } from '../registry/index.ts';
+import type { Mirror, MirrorBatch } from '../zookeeper/index.ts';
+import { batchQueue } from './batch-queue.ts';
+import { topologyOf } from './consumers-state.ts';
+import type { LeaveCause, ServicesSnapshot, TopologySnapshot, View } from './ports.ts';
+import { mayHaveMissedServices, resumeService, type ServiceResume } from './resume-plan.ts';
+import { serviceState, type Step } from './service-state.ts';
+import { serviceTable } from './service-table.ts';
+import type { ViewTransition } from './transitions.ts';
+import { viewIndexes } from './view-indexes.ts';
+import { type Inspection, inspect } from './view-inspection.ts';
+import { type Touched, viewIntake } from './view-intake.ts';
+import { viewListeners } from './view-listeners.ts';
+import { gathering, type Gathering, type Occasion, type ViewNotice } from './view-notice.ts';
+import { viewTrust } from './view-trust.ts';
+
+export interface ViewOptions {
+  readonly where: Layout;
+  /** Over services and overrides, at least. Nothing of it may have been delivered before. */
+  readonly mirror: Mirror;
+  /** The session's `lastZxid`. */
+  readonly lastZxid: () => bigint;
+  readonly clock: Clock;
+  readonly protection: ProtectionSettings;
+  readonly conflictAfterMs: number;
+  /** Departures of one service that are remembered for those who resume. */
+  readonly maxTombstones: number;
+  /** Services that went and are remembered for the same reason. */
+  readonly maxGoneServices: number;
+  /** How long one slice of work may take. */
+  readonly sliceMs: number;
+  /** Told of each batch before any of it is applied. */
+  readonly onBegin: (batch: MirrorBatch) => void;
+  readonly judge: (left: Extract<ViewTransition, { readonly kind: 'left' }>) => LeaveCause;
+  readonly onRejected: (reason: RejectReason) => void;
+  readonly onError: (error: unknown) => void;
+}
+
+/** The view, with what the rest of this room may know of it. */
+export interface LiveView extends View {
+  /** Steps of the view, in order, in the turn in which they are taken. */
+  onNotice(listener: (notice: ViewNotice) => void): () => void;
+  /** The ensemble was rebuilt: every zxid that was ever told is void. */
+  onRestart(listener: () => void): () => void;
+  /** Every service that is known, those included that went not long ago; in no order. */
+  knownServices(): Iterable<string>;
+  resume(service: string, from: bigint): ServiceResume;
+  /** Whether services may have come and gone after `from` that cannot be told of. */
+  mayHaveMissedServices(from: bigint): boolean;
+  inspect(service: string, id: string): Inspection;
+  close(): void;
+}
+
+/** A cold batch is taken in in parts of this size: whoever looks at whole batches gets small ones. */
+const COLD_PART = 1_000;
+
+export function openView(options: ViewOptions): LiveView {
+  const { where, mirror, clock } = options;
+  const told = viewListeners(options.onError);
+  const trust = viewTrust(clock, told.states);
+  let hasBatch = false;
+  let lastWatermark = 0n;
+  let rebuilding = false;
+  let followed = false;
+  let servicesSnapshot: ServicesSnapshot | undefined;
+  let topologySnapshot: TopologySnapshot | undefined;
+
+  const table = serviceTable({
+    where,
+    maxGone: options.maxGoneServices,
+    makeState(name) {
+      const { protection, conflictAfterMs, maxTombstones, judge } = options;
+      const state = serviceState({
+        name,
+        clock,
+        protection,
+        conflictAfterMs,
+        maxTombstones,
+        judge,
+        onTimer,
+      });
+      if (followed && table.floor !== undefined) state.memory.raiseFloor(coldZxid);
+      return state;
+    },
+  });
+  let coldZxid = 0n;
+
+  const watermark = (): bigint => queue.mark() ?? mirror.watermark;
+  const indexes = viewIndexes({
+    where,
+    mirror,
+    table,
+    watermark,
+    applyingMark: () => queue.mark(),
+  });
+  const take = viewIntake({ where, table, onRejected: options.onRejected });
+
+  const nothingTouched = (): Touched => ({
+    services: new Set(),
+    consumers: false,
+    root: false,
+    derived: false,
+    members: false,
+  });
+  let touched = nothingTouched();
+  let gathered = gathering();
+
+  const occasionOf = (reason: Occasion['reason']): Occasion => ({
+    reason,
+    atMs: clock.nowMs(),
+    atWallMs: clock.wallMs(),
+  });
+  let step: Step = { occasion: occasionOf('cold'), into: undefined };
+
+  /** Publishes what was touched, then tells: the followers first, so that the feed is on its way before anything else. */
+  const settle = (batch: Pick<MirrorBatch, 'watermarkBefore' | 'eventAtMs'>): void => {
+    const done = touched;
+    touched = nothingTouched();
+    if (done.root)
+      for (const entry of table.entries()) if (!entry.present) done.services.add(entry);
+    const { transitions, listings, suspects } = gathered;
+    gathered = gathering();
+    for (const entry of done.services) if (indexes.publish(entry)) done.consumers = true;
+    if (transitions.length + listings.length + suspects.size > 0) {
+      const { watermarkBefore, eventAtMs } = batch;
+      told.notices.emit({
+        occasion: step.occasion,
+        watermarkBefore,
+        eventAtMs,
+        transitions,
+        listings,
+        suspects,
+      });
+    }
+    tell(done);
+  };
+
+  const tell = (done: Touched): void => {
+    const changed = [...done.services].filter(({ state }) => state.takeChanged());
+    if (indexes.publishServices() || changed.length > 0 || done.root) {
+      servicesSnapshot = undefined;
+      told.topics.services.emit();
+    }
+    if (indexes.publishConsumers() || done.consumers) {
+      topologySnapshot = undefined;
+      told.topics.consumers.emit();
+    }
+    for (const { name } of changed) told.service(name);
+    if (done.root)
+      for (const name of told.listened()) if (table.get(name) === undefined) told.service(name);
+    if (done.derived) told.topics.derived.emit();
+    if (done.members) told.topics.members.emit();
+  };
+
+  const queue = batchQueue({
+    clock,
+    sliceMs: options.sliceMs,
+    begin(batch) {
+      options.onBegin(batch);
+      step = {
+        occasion: occasionOf(batch.reason),
+        into: batch.reason === 'cold' ? undefined : gathered,
+      };
+    },
+    apply: change => take(change, step, touched),
+    slice(batch, done) {
+      settle(batch);
+      step = { ...step, into: step.into === undefined ? undefined : gathered };
+      if (done) moved();
+    },
+  });
+
+  const onTimer = (apply: (occasion: Occasion, into: Gathering) => void): void => {
+    const into = gathering();
+    const occasion = occasionOf('timer');
+    apply(occasion, into);
+    for (const service of into.suspects) {
+      const entry = table.get(service);
+      if (entry !== undefined) touched.services.add(entry);
+    }
+    const current = { gathered, step };
+    gathered = into;
+    step = { occasion, into };
+    settle({ watermarkBefore: watermark(), eventAtMs: undefined });
+    ({ gathered, step } = current);
+  };
+
+  /** The watermark, the pending marks or the mirror's state may have moved. */
+  const moved = (): void => {
+    const now = watermark();
+    if (now < lastWatermark) rebuilding = true;
+    const wasAt = lastWatermark;
+    lastWatermark = now;
+    const done = nothingTouched();
+    for (const entry of [...indexes.held]) {
+      if (indexes.publish(entry)) done.consumers = true;
+      done.services.add(entry);
+    }
+    tell(done);
+    const applied = queue.mark() === undefined && (hasBatch || mirror.size === 0);
+    if (mirror.state.kind === 'live' && applied) completed();
+    trust.update(mirror.state, applied);
+    if (now !== wasAt) told.topics.watermark.emit();
+  };
+
+  /** All that the mirror has is applied: what is not here now was gone at the latest by now. */
+  const completed = (): void => {
+    if (followed && !rebuilding) return;
+    const restarted = rebuilding;
+    rebuilding = false;
+    followed = true;
+    if (restarted) indexes.restart();
+    coldZxid = options.lastZxid();
+    table.raiseFloor(coldZxid);
+    for (const { state } of table.entries()) state.memory.raiseFloor(coldZxid);
+    if (!restarted) return;
+    told.restarts.emit();
+    tell({ ...nothingTouched(), services: new Set(table.entries()), consumers: true, root: true });
+  };
+
+  const undo = [
+    mirror.onBatch(batch => {
+      hasBatch = true;
+      for (const part of partsOf(batch)) queue.push(part);
+    }),
+    mirror.onState(() => moved()),
+    mirror.onWatermark(() => moved()),
+  ];
+  moved();
+
+  return {
+    get state() {
+      return trust.state;
+    },
+    get watermark() {
+      return watermark();
+    },
+    service: name => table.get(name)?.state.snapshot() ?? table.absent(name, indexes.markOf(name)),
+    has: name => table.get(name)?.present === true,
+    services: () => (servicesSnapshot ??= listOf(indexes.services, table.entries())),
+    consumers(name) {
+      const known = table.get(name)?.consumers.snapshot();
+      return known ?? { index: table.absent(name, indexes.markOf(name)).index, consumers: [] };
+    },
+    topology() {
+      topologySnapshot ??= {
+        index: indexes.consumers,
+        edges: topologyOf(
+          [...table.entries()].map(entry => [entry.name, entry.consumers.instances] as const),
+        ),
+      };
+      return topologySnapshot;
+    },
+    onService: told.onService,
+    onTopic: (topic, listener) => told.topics[topic].add(listener),
+    onState: told.states.add,
+    ready: trust.ready,
+    onNotice: told.notices.add,
+    onRestart: told.restarts.add,
+    knownServices: () => [...table.entries()].map(({ name }) => name),
+    resume(name, from) {
+      const entry = table.get(name);
+      if (entry !== undefined) return resumeService(table, entry, from, watermark());
+      return mayHaveMissedServices(table, from, watermark())
+        ? { kind: 'snapshot' }
+        : { kind: 'nothing' };
+    },
+    mayHaveMissedServices: from => mayHaveMissedServices(table, from, watermark()),
+    inspect: (service, id) => inspect(table.get(service)?.state, id),
+    close() {
+      for (const step of undo) step();
+      queue.close();
+      for (const { state } of table.entries()) state.close();
+    },
+  };
+}
+
+function listOf(
+  index: bigint,
+  entries: Iterable<{
+    readonly name: string;
+    readonly present: boolean;
+    readonly state: { snapshot(): ServicesSnapshot['services'][number] };
+  }>,
+): ServicesSnapshot {
+  const services = [...entries]
+    .filter(({ present }) => present)
+    .sort((a, b) => (a.name < b.name ? -1 : 1))
+    .map(({ state }) => state.snapshot())
+    .map(({ name, index: own, counts }) => ({ name, index: own, counts }));
+  return { index, services };
+}
+
+function partsOf(batch: MirrorBatch): readonly MirrorBatch[] {
+  if (batch.reason !== 'cold' || batch.changes.length <= COLD_PART) return [batch];
+  const parts: MirrorBatch[] = [];
+  for (let at = 0; at < batch.changes.length; at += COLD_PART) {
+    parts.push({ ...batch, changes: batch.changes.slice(at, at + COLD_PART) });
+  }
+  return parts;
+}
