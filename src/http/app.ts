@@ -121,7 +121,11 @@ export function buildApp(options: AppOptions): FastifyInstance {
   installErrorHandling(app, errors);
   // Only JSON is taken: fastify would otherwise take text as well.
   app.removeContentTypeParser('text/plain');
-  app.addHook('onResponse', async (request, reply) => metrics.answered(request, reply));
+  // With a callback: a promise for each request would be felt.
+  app.addHook('onResponse', (request, reply, done) => {
+    metrics.answered(request, reply);
+    done();
+  });
   app.addHook('preClose', async () => lifecycle.drain());
 
   const context: RouteContext = {
