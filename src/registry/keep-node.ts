@@ -28,7 +28,7 @@ export interface KeepNodeOptions extends ProtectedPlace {
   readonly onProof: (event: ProofEvent) => void;
 }
 
-/** Keeps one ephemeral sequential node present, ours, and saying what it should, across sessions. */
+/** Keeps one ephemeral sequential node present, ours, and saying what it should, across sessions, from the first `settled` on. */
 export interface KeptNode {
   /** Where it is, or was last; undefined until it was made first. */
   readonly path: ZnodePath | undefined;
@@ -211,7 +211,6 @@ export function keepNode(options: KeepNodeOptions): KeptNode {
       else if (state.kind !== 'connected') doubt();
     }),
   ];
-  kick();
 
   const settled = async (wait: WaitOptions = {}): Promise<void> => {
     stopped.signal.throwIfAborted();

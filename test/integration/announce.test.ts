@@ -7,6 +7,7 @@ import {
   type ProviderRecord,
   readProvider,
 } from '../../src/registry/index.ts';
+import { manualClock } from '../../src/testing/index.ts';
 import { permission, type Session } from '../../src/zookeeper/index.ts';
 import { createsOf, proxiedSession, testSession } from '../support/session.ts';
 import { testServers } from '../support/zookeeper.ts';
@@ -162,6 +163,20 @@ test('updates reach the node, and the last one wins', async () => {
   expect(registration.record.weight).toBe(20);
 });
 
+test('after an interruption the same node is proven anew, and nothing is created', async () => {
+  const servers = await testServers();
+  const { session, proxy } = await proxiedSession(servers, { timeoutMs: 10_000 });
+  await using registration = await announce(session, orders);
+  const { path } = registration;
+  const creates = createsOf(session);
+  await proxy.cut();
+  await vi.waitFor(() => expect(registration.proof.state).toBe('unproven'));
+  await proxy.heal();
+  await vi.waitFor(() => expect(registration.proof.state).toBe('proven'), { timeout: 10_000 });
+  expect(registration.path).toBe(path);
+  expect(createsOf(session)).toBe(creates);
+});
+
 test('an update made while ZooKeeper is away is applied when it is back', async () => {
   const servers = await testServers();
   const { session, proxy } = await proxiedSession(servers, { timeoutMs: 10_000 });
@@ -248,6 +263,32 @@ test('giving up before the proof takes the node away again', async () => {
     'enough',
   );
   expect(await names(session)).toEqual([]);
+});
+
+test('closing while ZooKeeper is away ends in time, and the node goes when it is back', async () => {
+  const servers = await testServers();
+  const { session, proxy } = await proxiedSession(servers, { timeoutMs: 20_000 });
+  const other = await testSession(servers);
+  const registration = await announce(session, orders, { closeWithinMs: 50 });
+  await proxy.cut();
+  await vi.waitFor(() => expect(session.state.kind).toBe('suspended'));
+  await registration.close();
+  expect(await other.exists(registration.path)).toBeDefined();
+  await proxy.heal();
+  await vi.waitFor(async () => expect(await other.exists(registration.path)).toBeUndefined(), {
+    timeout: 10_000,
+  });
+});
+
+test('now and then a provider looks at its node though nothing called for it', async () => {
+  const session = await testSession(await testServers());
+  const clock = manualClock();
+  await using registration = await announce(session, orders, { clock, random: () => 0.5 });
+  const first = registration.proof.lastProofWallMs ?? 0;
+  await clock.advance(59_999);
+  expect(registration.proof.lastProofWallMs).toBe(first);
+  await clock.advance(1);
+  await vi.waitFor(() => expect(registration.proof.lastProofWallMs).toBe(first + 60_000));
 });
 
 test('a provider whose session was closed says that its proof is closed', async () => {
