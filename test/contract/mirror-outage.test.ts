@@ -1,4 +1,5 @@
 import { describe, expect, test, vi } from 'vitest';
+import { abortable, deferred } from '../../src/kernel/abort.ts';
 import { RollcallError } from '../../src/kernel/errors.ts';
 import type { Session } from '../../src/zookeeper/api.ts';
 import { caughtUp, mirrorRig, plant, strategies } from '../support/mirror-rig.ts';
@@ -92,6 +93,38 @@ describe.each(strategies)('%s', strategy => {
       [stood, 'stale', batches],
       [stood, 'stale', batches],
     ]);
+  });
+
+  test('a node deleted before the connection broke, and made again meanwhile, is there', async () => {
+    await using rig = await mirrorRig();
+    await plant(rig.writer, ['a'], 3, 'old');
+    let held = false;
+    const asked = deferred<void>();
+    const { mirror, record } = rig.open({ strategy }, reader => {
+      const hold = <T>(read: () => Promise<T>, signal: AbortSignal | undefined): Promise<T> => {
+        if (!held) return read();
+        asked.resolve();
+        return abortable(deferred<T>().promise, signal);
+      };
+      return withOperations(reader, {
+        exists: (path, options) => hold(() => reader.exists(path, options), options?.signal),
+        getChildren: (path, options) =>
+          hold(() => reader.getChildren(path, options), options?.signal),
+        watchChildren: (path, onEvent, options) =>
+          hold(() => reader.watchChildren(path, onEvent, options), options?.signal),
+      });
+    });
+    await mirror.ready();
+    held = true;
+    await rig.writer.remove('/m/a/n0', -1);
+    await asked.promise;
+    await rig.proxy.cut();
+    await vi.waitFor(() => expect(mirror.state.kind).toBe('stale'));
+    held = false;
+    await rig.writer.create('/m/a/n0', Buffer.from('made again'));
+    await rig.proxy.heal();
+    await rig.agrees(mirror, record);
+    expect(record.replayed.get('/m/a/n0')?.data).toBe('made again');
   });
 
   test('in a new session the watches are there again', async () => {
