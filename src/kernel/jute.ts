@@ -7,6 +7,7 @@ import { RollcallError } from './errors.ts';
 const NULL_LENGTH = -1;
 
 const FIRST_CAPACITY_BYTES = 128;
+const RECENT_LONGS = 3;
 
 /** Writes jute into one growing buffer. */
 export class JuteWriter {
@@ -88,6 +89,12 @@ export class JuteWriter {
 export class JuteReader {
   private readonly buffer: Buffer;
   private at: number;
+  private readonly recent: {
+    readonly high: number;
+    readonly low: number;
+    readonly value: bigint;
+  }[] = [];
+  private oldest = 0;
 
   constructor(buffer: Buffer, offset = 0) {
     this.buffer = buffer;
@@ -105,9 +112,32 @@ export class JuteReader {
     return value;
   }
 
+  /**
+   * A stat repeats its longs (czxid, mzxid and pzxid of a fresh leaf are one, siblings share an owner): the last few are handed out
+   * again, since a bigint is an object of its own.
+   */
   long(): bigint {
     this.need(8);
+    const high = this.buffer.readInt32BE(this.at);
+    const low = this.buffer.readInt32BE(this.at + 4);
+    for (const recent of this.recent) {
+      if (recent.low !== low || recent.high !== high) continue;
+      this.at += 8;
+      return recent.value;
+    }
     const value = this.buffer.readBigInt64BE(this.at);
+    this.at += 8;
+    if (this.recent.length < RECENT_LONGS) this.recent.push({ high, low, value });
+    else this.recent[this.oldest] = { high, low, value };
+    this.oldest = (this.oldest + 1) % RECENT_LONGS;
+    return value;
+  }
+
+  /** A long that fits a number, such as a time in milliseconds; exact up to 2^53. */
+  safeLong(): number {
+    this.need(8);
+    const value =
+      this.buffer.readInt32BE(this.at) * 2 ** 32 + this.buffer.readUInt32BE(this.at + 4);
     this.at += 8;
     return value;
   }

@@ -95,8 +95,8 @@ export function readStat(reader: JuteReader): Stat {
   return {
     czxid: reader.long(),
     mzxid: reader.long(),
-    ctimeMs: Number(reader.long()),
-    mtimeMs: Number(reader.long()),
+    ctimeMs: reader.safeLong(),
+    mtimeMs: reader.safeLong(),
     version: reader.int(),
     cversion: reader.int(),
     aversion: reader.int(),
