@@ -13,8 +13,10 @@ export interface PollOptions {
   readonly watermark: () => bigint;
   /** undefined when the client sent no `If-None-Match`. */
   readonly matches: ((etag: string) => boolean) | undefined;
-  /** Calls `wake` whenever one of these may have moved; the returned function ends that. */
+  /** Calls `wake` whenever what `read` gives may be another one; the returned function ends that. */
   readonly subscribe: (wake: () => void) => () => void;
+  /** The same for the watermark, which moves all the time: only who is above this replica waits for it. */
+  readonly subscribeWatermark: (wake: () => void) => () => void;
   /** Aborts when the client goes away. */
   readonly signal: AbortSignal;
 }
@@ -45,6 +47,11 @@ interface Waiter {
   look(): void;
 }
 
+type Look =
+  | ({ readonly done: true } & PollAnswer)
+  /** `isAbove`: the client knows more than is published here. */
+  | { readonly done: false; readonly isAbove: boolean };
+
 export function createPolls(clock: Clock, maxWaiting: number): Polls {
   const waiters = new Set<Waiter>();
   const woken = new Set<Waiter>();
@@ -71,7 +78,7 @@ export function createPolls(clock: Clock, maxWaiting: number): Polls {
     sweep();
   };
 
-  const look = (options: PollOptions, waitLeftMs: number): PollAnswer | undefined => {
+  const look = (options: PollOptions, waitLeftMs: number): Look => {
     const { requested, read, watermark, matches } = options;
     const answer = read();
     const decision = decidePoll({
@@ -81,17 +88,23 @@ export function createPolls(clock: Clock, maxWaiting: number): Polls {
       etagMatches: matches?.(answer.etag),
       waitLeftMs: closed ? 0 : waitLeftMs,
     });
-    return decision === 'wait' ? undefined : { answer, reset: decision === 'answer-reset' };
+    if (decision === 'wait') return { done: false, isAbove: answer.index < requested };
+    return { done: true, answer, reset: decision === 'answer-reset' };
   };
 
-  const hold = async (options: PollOptions): Promise<PollAnswer> => {
+  const hold = async (options: PollOptions, isAbove: boolean): Promise<PollAnswer> => {
     const untilMs = clock.nowMs() + options.waitMs;
     const done = deferred<PollAnswer>();
+    let endWatermark: (() => void) | undefined;
+    const followWatermark = (): void => {
+      endWatermark ??= options.subscribeWatermark(() => wake(waiter));
+    };
     const waiter: Waiter = {
       look() {
         try {
-          const answer = look(options, untilMs - clock.nowMs());
-          if (answer !== undefined) done.resolve(answer);
+          const seen = look(options, untilMs - clock.nowMs());
+          if (seen.done) done.resolve(seen);
+          else if (seen.isAbove) followWatermark();
         } catch (error) {
           done.reject(error);
         }
@@ -99,6 +112,7 @@ export function createPolls(clock: Clock, maxWaiting: number): Polls {
     };
     waiters.add(waiter);
     const unsubscribe = options.subscribe(() => wake(waiter));
+    if (isAbove) followWatermark();
     const timer = clock.after(options.waitMs, () => waiter.look(), { unref: true });
     const forget = onAbort(options.signal, () => done.reject(abortedError('the request')));
     try {
@@ -107,6 +121,7 @@ export function createPolls(clock: Clock, maxWaiting: number): Polls {
       forget();
       timer.cancel();
       unsubscribe();
+      endWatermark?.();
       woken.delete(waiter);
       waiters.delete(waiter);
     }
@@ -114,15 +129,15 @@ export function createPolls(clock: Clock, maxWaiting: number): Polls {
 
   return {
     async wait(options) {
-      const answer = look(options, options.waitMs);
-      if (answer !== undefined) return answer;
+      const seen = look(options, options.waitMs);
+      if (seen.done) return seen;
       if (waiters.size >= maxWaiting) {
         throw new RollcallError(
           'LIMIT_REACHED',
           `${maxWaiting} requests are being held already: ask again without index, or later`,
         );
       }
-      return hold(options);
+      return hold(options, seen.isAbove);
     },
     close() {
       closed = true;

@@ -86,7 +86,8 @@ export function createViewAnswers(view: View, polls: Polls, metrics: HttpMetrics
       read: source.read,
       watermark: () => view.watermark,
       matches: ifNoneMatch === undefined ? undefined : etag => matchesEtag(ifNoneMatch, etag),
-      subscribe: wake => both(source.subscribe(wake), view.onTopic('watermark', wake)),
+      subscribe: source.subscribe,
+      subscribeWatermark: wake => view.onTopic('watermark', wake),
       signal: clientSignal(reply),
     });
     // When the client went away, nobody is there to be answered.
@@ -118,13 +119,6 @@ export function createViewAnswers(view: View, polls: Polls, metrics: HttpMetrics
 
 function unlessAborted(error: unknown): undefined {
   if (!isAbort(error)) throw error;
-}
-
-function both(first: () => void, second: () => void): () => void {
-  return () => {
-    first();
-    second();
-  };
 }
 
 /** A body that is JSON of plain values and 64-bit numbers. */

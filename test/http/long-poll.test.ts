@@ -61,7 +61,7 @@ test('three hundred polls of one service are all answered by one change', async 
   await using daemon = await httpDaemon();
   daemon.aggregator.setService('orders', [{ id: 'o-1' }], 101n);
   const waiting = Array.from({ length: 300 }, () => poll(daemon, `${PATH}?index=101&wait=5m`));
-  await vi.waitFor(() => expect(daemon.aggregator.listening).toBe(600));
+  await vi.waitFor(() => expect(daemon.aggregator.listening).toBe(300));
   daemon.aggregator.setService('orders', [{ id: 'o-2' }], 102n);
   const answers = await Promise.all(waiting.map(({ answer }) => answer));
   expect(new Set(answers.map(({ headers }) => headers['etag'])).size).toBe(1);
@@ -177,6 +177,19 @@ test.each([
   expect(BigInt(answer.body.index)).toBeGreaterThan(BigInt(index));
 });
 
+test('only a client above the replica listens to the watermark', async () => {
+  await using daemon = await httpDaemon();
+  daemon.aggregator.setService('orders', [{ id: 'o-1' }], 101n);
+  const level = poll(daemon, `${PATH}?index=101&wait=5m`);
+  await vi.waitFor(() => expect(daemon.aggregator.listening).toBe(1));
+  const above = poll(daemon, `${PATH}?index=150&wait=5m`);
+  await vi.waitFor(() => expect(daemon.aggregator.listening).toBe(3));
+  daemon.aggregator.setWatermark(149n);
+  expect(daemon.aggregator.listening).toBe(3);
+  daemon.aggregator.setService('orders', [], 151n);
+  await Promise.all([level.answer, above.answer]);
+});
+
 test('a client above the replica is held until it has caught up, and never shown the older state', async () => {
   await using daemon = await httpDaemon();
   daemon.aggregator.setService('orders', [{ id: 'o-1' }], 101n);
@@ -236,7 +249,7 @@ test('only so many requests are held; one more is refused, and room is made when
   const path = `${PATH}?index=101&wait=5m`;
   const first = poll(daemon, path);
   const second = poll(daemon, path);
-  await vi.waitFor(() => expect(daemon.aggregator.listening).toBe(4));
+  await vi.waitFor(() => expect(daemon.aggregator.listening).toBe(2));
   const refused = await supertest(daemon.url).get(path).expect(503);
   expect(refused.body.code).toBe('LIMIT_REACHED');
   expect(refused.headers['retry-after']).toBe('1');

@@ -36,7 +36,7 @@ test('streams get a goodbye with a hint when to come again, held requests their 
   const held = supertest(daemon.url)
     .get(`${PATH}?index=101&wait=5m`)
     .then(answer => answer);
-  await vi.waitFor(() => expect(daemon.aggregator.listening).toBe(2));
+  await vi.waitFor(() => expect(daemon.aggregator.listening).toBe(1));
   await daemon.server.shutdown();
   const answer = await held;
   expect(answer.status).toBe(200);
