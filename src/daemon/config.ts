@@ -17,12 +17,14 @@ export interface DaemonConfig {
   /** `asked`: an address was given, although this release serves no DNS. */
   readonly dns: 'off' | 'asked' | 'unsaid';
   readonly domain: string;
-  /** Without the port of `http` when that is 0: it is known only once it listens. */
+  /** Port 0: the one that HTTP listens on. */
   readonly advertise: HostPort;
   readonly logLevel: (typeof LOG_LEVELS)[number];
-  readonly protection:
-    | { readonly kind: 'off' }
-    | { readonly kind: 'on'; readonly ratio: number; readonly holdMs: number };
+  readonly protection: {
+    readonly enabled: boolean;
+    readonly ratio: number;
+    readonly holdMs: number;
+  };
   readonly historyDir: string | undefined;
   readonly metricsServices: number;
   /** 0: no audits. */
@@ -50,15 +52,11 @@ export function daemonConfig(settings: ServeSettings): DaemonConfig {
     domain: settings.domain ?? 'rollcall',
     advertise: Object.freeze(settings.advertise ?? advertised(http)),
     logLevel: settings['log-level'],
-    protection: Object.freeze(
-      settings.protection === 'off'
-        ? { kind: 'off' as const }
-        : {
-            kind: 'on' as const,
-            ratio: settings['protection-ratio'],
-            holdMs: settings['protection-hold'],
-          },
-    ),
+    protection: Object.freeze({
+      enabled: settings.protection === 'on',
+      ratio: settings['protection-ratio'],
+      holdMs: settings['protection-hold'],
+    }),
     historyDir: settings['history-dir'],
     metricsServices: settings['metrics-services'],
     auditEveryMs: settings['audit-every'],

@@ -31,3 +31,5 @@ export {
   zookeeperTarget,
   type ZooKeeperTarget,
 } from './zookeeper-flags.ts';
+export { type Daemon, type DaemonOptions, startDaemon } from './daemon.ts';
+export { createLogger } from './logger.ts';

@@ -48,7 +48,7 @@ test('the defaults are those of the contract', () => {
     domain: 'rollcall',
     advertise: { host: '127.0.0.1', port: 7070 },
     logLevel: 'info',
-    protection: { kind: 'on', ratio: 0.7, holdMs: 30_000 },
+    protection: { enabled: true, ratio: 0.7, holdMs: 30_000 },
     metricsServices: 5_000,
     auditEveryMs: 300_000,
     lameDuckMs: 0,
@@ -78,7 +78,7 @@ test('the configuration is frozen, all the way to where it goes', () => {
 test('a JSON file is read like a YAML one, and false is off', () => {
   const config = file('{"protection": false, "metrics-services": 7, "insecure": true}', 'c.json');
   expect(load({ flags: { config } })).toMatchObject({
-    protection: { kind: 'off' },
+    protection: { enabled: false },
     metricsServices: 7,
     openWrites: true,
   });

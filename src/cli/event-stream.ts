@@ -1,0 +1,63 @@
+export interface ServerEvent {
+  readonly type: string;
+  readonly data: string;
+  /** The last id that the stream has said, with this event or before it. */
+  readonly id: string | undefined;
+}
+
+/** Takes text as it comes in and gives the events that are complete. */
+export interface EventParser {
+  push(text: string): readonly ServerEvent[];
+  /** The last id so far; also ids of messages without data count. */
+  readonly lastId: string | undefined;
+  /** How long to wait before a reconnect, when the server has said so. */
+  readonly retryMs: number | undefined;
+}
+
+/** Parses `text/event-stream` by the rules of the HTML standard (9.2.6). */
+export function eventParser(): EventParser {
+  let rest = '';
+  let type = '';
+  let data: string[] = [];
+  let lastId: string | undefined;
+  let retryMs: number | undefined;
+
+  const takeField = (line: string): void => {
+    const colon = line.indexOf(':');
+    const name = colon === -1 ? line : line.slice(0, colon);
+    const value = colon === -1 ? '' : line.slice(colon + 1).replace(/^ /, '');
+    if (name === 'event') type = value;
+    else if (name === 'data') data.push(value);
+    else if (name === 'id' && !value.includes('\0')) lastId = value;
+    else if (name === 'retry' && /^\d{1,9}$/.test(value)) retryMs = Number(value);
+  };
+  const finish = (): ServerEvent | undefined => {
+    const event = { type: type === '' ? 'message' : type, data: data.join('\n'), id: lastId };
+    const empty = data.length === 0;
+    type = '';
+    data = [];
+    return empty ? undefined : event;
+  };
+  return {
+    push(text) {
+      const lines = (rest + text).split(/\r\n|\n|\r(?!$)/);
+      rest = lines.pop() ?? '';
+      const events: ServerEvent[] = [];
+      for (const line of lines) {
+        if (line !== '') {
+          takeField(line);
+          continue;
+        }
+        const event = finish();
+        if (event !== undefined) events.push(event);
+      }
+      return events;
+    },
+    get lastId() {
+      return lastId;
+    },
+    get retryMs() {
+      return retryMs;
+    },
+  };
+}
