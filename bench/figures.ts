@@ -46,16 +46,21 @@ export interface Row {
   readonly holds?: boolean;
 }
 
-const shown = (value: number | undefined): string => (value === undefined ? '-' : value >= 100 ? value.toFixed(0) : value.toFixed(2));
+const shown = (value: number | undefined): string =>
+  value === undefined ? '-' : value >= 100 ? value.toFixed(0) : value.toFixed(2);
 
 /** Prints a Markdown table of ours beside the anchor, with the ratio, and returns whether every must held. */
 export function report(title: string, rows: readonly Row[]): boolean {
   process.stdout.write(`\n## ${title}\n\n${machineLine()}\n\n`);
-  process.stdout.write('| what | ours | anchor | ours / anchor | unit | must | holds |\n|---|---|---|---|---|---|---|\n');
+  process.stdout.write(
+    '| what | ours | anchor | ours / anchor | unit | must | holds |\n|---|---|---|---|---|---|---|\n',
+  );
   for (const row of rows) {
     const ratio = row.anchor === undefined ? '-' : (row.ours / row.anchor).toFixed(3);
     const verdict = row.holds === undefined ? '' : row.holds ? 'yes' : '**no**';
-    process.stdout.write(`| ${row.what} | ${shown(row.ours)} | ${shown(row.anchor)} | ${ratio} | ${row.unit} | ${row.must ?? ''} | ${verdict} |\n`);
+    process.stdout.write(
+      `| ${row.what} | ${shown(row.ours)} | ${shown(row.anchor)} | ${ratio} | ${row.unit} | ${row.must ?? ''} | ${verdict} |\n`,
+    );
   }
   return rows.every(row => row.holds !== false);
 }

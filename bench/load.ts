@@ -36,14 +36,22 @@ export function providerBytes(service: string, index: number): Buffer {
   );
 }
 
-async function fill(session: Session, root: string, nodes: readonly { service: string; index: number }[]): Promise<void> {
+async function fill(
+  session: Session,
+  root: string,
+  nodes: readonly { service: string; index: number }[],
+): Promise<void> {
   const where = layout(root);
   for (let from = 0; from < nodes.length; from += CREATES_PER_MULTI) {
     const transaction = session.transaction();
     for (const { service, index } of nodes.slice(from, from + CREATES_PER_MULTI)) {
-      transaction.create(`${where.providers(service)}/${String(index).padStart(8, '0')}-bench-provider-`, providerBytes(service, index), {
-        mode: 'ephemeral-sequential',
-      });
+      transaction.create(
+        `${where.providers(service)}/${String(index).padStart(8, '0')}-bench-provider-`,
+        providerBytes(service, index),
+        {
+          mode: 'ephemeral-sequential',
+        },
+      );
     }
     await transaction.commit();
   }
@@ -64,8 +72,11 @@ export async function registerLoad(servers: string, load: Load): Promise<readonl
   }
   const [first] = sessions;
   if (first === undefined) throw new Error('no session');
-  for (let s = 0; s < load.services; s += 1) await first.ensurePath(where.providers(serviceName(s)));
+  for (let s = 0; s < load.services; s += 1)
+    await first.ensurePath(where.providers(serviceName(s)));
   const share = Math.ceil(nodes.length / spread);
-  await Promise.all(sessions.map((session, s) => fill(session, load.root, nodes.slice(s * share, (s + 1) * share))));
+  await Promise.all(
+    sessions.map((session, s) => fill(session, load.root, nodes.slice(s * share, (s + 1) * share))),
+  );
   return sessions;
 }

@@ -45,13 +45,19 @@ class Sightings {
   }
 }
 
-async function startObserver(by: Observer, child: ChildProcess, sightings: Sightings): Promise<string> {
+async function startObserver(
+  by: Observer,
+  child: ChildProcess,
+  sightings: Sightings,
+): Promise<string> {
   const ready = deferred<string>();
   child.on('message', (message: ObserverMessage & { url?: string }) => {
     if (message.kind === 'ready') ready.resolve(message.url ?? '');
     else sightings.note(by, message.id, message.present, message.atMs);
   });
-  child.once('exit', code => ready.reject(new Error(`the ${by} observer ended with ${String(code)}`)));
+  child.once('exit', code =>
+    ready.reject(new Error(`the ${by} observer ended with ${String(code)}`)),
+  );
   return ready.promise;
 }
 
@@ -63,12 +69,21 @@ interface Latencies {
 
 const nobody = (): Record<Observer, number[]> => ({ ours: [], second: [], bare: [], rest: [] });
 
-async function joinsAndLeaves(session: Session, directory: string, sightings: Sightings, into: Latencies): Promise<void> {
+async function joinsAndLeaves(
+  session: Session,
+  directory: string,
+  sightings: Sightings,
+  into: Latencies,
+): Promise<void> {
   for (let sample = 0; sample < SAMPLES; sample += 1) {
     const service = serviceName(0);
     const id = `${service}-${1_000_000 + sample}`;
     const joinedAtMs = wallNowMs();
-    const created = await session.create(`${directory}/bench-joined-`, providerBytes(service, 1_000_000 + sample), { mode: 'ephemeral-sequential' });
+    const created = await session.create(
+      `${directory}/bench-joined-`,
+      providerBytes(service, 1_000_000 + sample),
+      { mode: 'ephemeral-sequential' },
+    );
     for (const by of OBSERVERS) into.join[by].push((await sightings.of(by, id, true)) - joinedAtMs);
     const leftAtMs = wallNowMs();
     await session.remove(created.path, -1);
@@ -89,18 +104,24 @@ async function deaths(zooKeeper: ZooKeeper, sightings: Sightings, into: Latencie
     for (const by of OBSERVERS) await sightings.of(by, id, false);
   }
   const [server] = zooKeeper.servers;
-  const ends = await sessionEnds(server?.dataDir ?? '');
+  const ends = await sessionEnds(server?.dataFolder ?? '');
   for (const [id, sessionId] of killed) {
     const endedAtMs = ends.get(sessionId);
-    if (endedAtMs === undefined) throw new Error(`ZooKeeper's log does not tell when the session of ${id} ended`);
-    for (const by of OBSERVERS) into.death[by].push((await sightings.of(by, id, false)) - endedAtMs);
+    if (endedAtMs === undefined)
+      throw new Error(`ZooKeeper's log does not tell when the session of ${id} ended`);
+    for (const by of OBSERVERS)
+      into.death[by].push((await sightings.of(by, id, false)) - endedAtMs);
   }
 }
 
 async function measure(size: number): Promise<Latencies> {
-  await using zooKeeper = await startZooKeeper({ tickTimeMs: 200 });
+  await using zooKeeper = await startZooKeeper({ tickTimeMs: 200, profile: 'production' });
   const servers = zooKeeper.connectString;
-  const sessions = await registerLoad(servers, { root: '/rollcall', services: 1, perService: size });
+  const sessions = await registerLoad(servers, {
+    root: '/rollcall',
+    services: 1,
+    perService: size,
+  });
   const directory = layout().providers(serviceName(0));
   const sightings = new Sightings();
   const args = [servers, '/rollcall', serviceName(0)];
@@ -129,17 +150,43 @@ function rows(size: number, found: Latencies): Row[] {
   const bound = size > 1000 ? 0.5 : 1.2;
   return (['join', 'leave', 'death'] as const).flatMap(what => {
     const own = [...found[what].ours, ...found[what].second];
-    const [ours, bare, rest] = [quantile(own, 0.5), quantile(found[what].bare, 0.5), quantile(found[what].rest, 0.5)];
+    const [ours, bare, rest] = [
+      quantile(own, 0.5),
+      quantile(found[what].bare, 0.5),
+      quantile(found[what].rest, 0.5),
+    ];
     const limit = what === 'death' ? 10 : 5;
     return [
-      { what: `${what}, ${size}: view p50`, ours, anchor: bare, unit: 'ms', must: `≤ ${bound} × the bare watcher`, holds: ours <= bound * bare },
-      { what: `${what}, ${size}: view p99`, ours: quantile(own, 0.99), anchor: quantile(found[what].bare, 0.99), unit: 'ms' },
-      { what: `${what}, ${size}: ${size > 1000 ? 'SSE' : 'REST'} p50`, ours: rest, anchor: bare, unit: 'ms', must: `≤ ${limit} ms`, holds: rest <= limit },
+      {
+        what: `${what}, ${size}: view p50`,
+        ours,
+        anchor: bare,
+        unit: 'ms',
+        must: `≤ ${bound} × the bare watcher`,
+        holds: ours <= bound * bare,
+      },
+      {
+        what: `${what}, ${size}: view p99`,
+        ours: quantile(own, 0.99),
+        anchor: quantile(found[what].bare, 0.99),
+        unit: 'ms',
+      },
+      {
+        what: `${what}, ${size}: ${size > 1000 ? 'SSE' : 'REST'} p50`,
+        ours: rest,
+        anchor: bare,
+        unit: 'ms',
+        must: `≤ ${limit} ms`,
+        holds: rest <= limit,
+      },
     ];
   });
 }
 
 const all: Row[] = [];
 for (const size of SIZES) all.push(...rows(size, await measure(size)));
-const held = report('visible: from the write (of a death: from ZooKeeper\'s own expiry) until it is seen', all);
+const held = report(
+  "visible: from the write (of a death: from ZooKeeper's own expiry) until it is seen",
+  all,
+);
 process.exitCode = held ? 0 : 1;

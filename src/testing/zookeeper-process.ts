@@ -13,6 +13,7 @@ import {
   LOGBACK_CONFIG,
   renderConfig,
   type ServerPlan,
+  type ServerProfile,
 } from './zookeeper-config.ts';
 
 export type ServerMode = 'standalone' | 'leader' | 'follower' | 'observer';
@@ -51,6 +52,7 @@ export interface ProcessOptions {
   readonly plan: ServerPlan;
   readonly env: Readonly<Record<string, string>>;
   readonly properties: Readonly<Record<string, string>>;
+  readonly profile: ServerProfile;
   readonly keepAlive: boolean;
   readonly readyTimeoutMs: number;
 }
@@ -82,8 +84,8 @@ export async function zooKeeperProcess(options: ProcessOptions): Promise<Launcha
 
   const launch = async (): Promise<void> => {
     if (isRunning()) return;
-    const { installation, env, properties, keepAlive } = options;
-    const args = javaArguments(installation, files, properties);
+    const { installation, env, properties, profile, keepAlive } = options;
+    const args = javaArguments(installation, files, properties, profile);
     process_ = await guardedProcess({
       command: installation.java,
       args,

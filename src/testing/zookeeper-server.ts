@@ -6,7 +6,7 @@ import { errorText, RollcallError } from '../kernel/errors.ts';
 import { releasers } from '../kernel/releasers.ts';
 import { findZooKeeper, type ZooKeeperInstallation } from './find-zookeeper.ts';
 import { freePorts, nextFreePort } from './free-port.ts';
-import type { ServerPorts } from './zookeeper-config.ts';
+import type { ServerPorts, ServerProfile } from './zookeeper-config.ts';
 import {
   type LaunchableServer,
   type ZooKeeperServer,
@@ -24,6 +24,8 @@ export interface StartOptions extends WaitOptions {
   readonly config?: Readonly<Record<string, string>>;
   /** Java system properties, `zookeeper.…`, `jute.maxbuffer`, `znode.container.checkIntervalMs`, which go before ours. */
   readonly properties?: Readonly<Record<string, string>>;
+  /** Default `quick`. */
+  readonly profile?: ServerProfile;
   /** Added to the environment of the Java process. */
   readonly env?: Readonly<Record<string, string>>;
   /** False lets the process end although the servers still run; they end with it. Default true. */
@@ -116,6 +118,7 @@ async function prepare(
         },
         env: options.env ?? {},
         properties: options.properties ?? {},
+        profile: options.profile ?? 'quick',
         keepAlive: options.keepAlive ?? true,
         readyTimeoutMs: options.readyTimeoutMs ?? 60_000,
       }),
