@@ -32,8 +32,10 @@ export function latest(work: () => Promise<void>): () => Promise<void> {
     return running;
   };
   return () => {
+    // between the end of a run and the beginning of the one that follows, nothing runs, and yet nothing may begin
+    if (again !== undefined) return again;
     if (running === undefined) return start();
-    again ??= running
+    again = running
       .catch(() => undefined)
       .then(() => {
         again = undefined;
