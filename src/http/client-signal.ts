@@ -8,8 +8,10 @@ import { abortedError } from '../kernel/abort.ts';
  */
 export function clientSignal(reply: FastifyReply): AbortSignal {
   const gone = new AbortController();
-  reply.raw.once('close', () => {
+  const look = (): void => {
     if (!reply.raw.writableFinished) gone.abort(abortedError('the request'));
-  });
+  };
+  if (reply.raw.destroyed) look();
+  else reply.raw.once('close', look);
   return gone.signal;
 }

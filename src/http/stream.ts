@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import type { Feed, FeedBatch, FeedSubscription } from '../aggregator/ports.ts';
 import type { Clock } from '../kernel/clock.ts';
-import { batchChunks, goodbye, HEARTBEAT, idOnly, retryHint } from './sse.ts';
+import { batchChunks, goodbye, HEARTBEAT, retryHint } from './sse.ts';
 
 export interface StreamRequest {
   readonly services: readonly string[] | undefined;
@@ -21,7 +21,7 @@ export interface StreamOptions extends StreamRequest {
 }
 
 export interface Stream {
-  /** Sends what is due: a heartbeat, an id. Drops a client that has taken nothing for too long. */
+  /** Sends a heartbeat when one is due. Drops a client that has taken nothing for too long. */
   tick(): void;
   /** Says goodbye, and ends the stream. */
   leave(): void;
@@ -45,7 +45,6 @@ export function openStream(response: ServerResponse, options: StreamOptions): St
   let subscription: FeedSubscription | undefined;
   let sentMs = clock.nowMs();
   let blockedSinceMs: number | undefined;
-  let pendingId: bigint | undefined;
   let ended = false;
 
   const write = (chunks: readonly Buffer[]): boolean => {
@@ -85,20 +84,12 @@ export function openStream(response: ServerResponse, options: StreamOptions): St
   const onBatch = (batch: FeedBatch): boolean => {
     if (ended) return true;
     begin();
-    if (batch.events.length > 0) {
-      pendingId = undefined;
-      return write(batchChunks(batch));
-    }
-    pendingId = batch.id;
-    return blockedSinceMs === undefined;
+    return write(batchChunks(batch));
   };
 
   const tick = (): void => {
     if (blockedSinceMs !== undefined) {
       if (clock.nowMs() - blockedSinceMs >= options.stalledMs) drop();
-    } else if (pendingId !== undefined) {
-      write([idOnly(pendingId)]);
-      pendingId = undefined;
     } else if (clock.nowMs() - sentMs >= options.heartbeatMs) {
       write([HEARTBEAT]);
     }
@@ -114,6 +105,8 @@ export function openStream(response: ServerResponse, options: StreamOptions): St
   const opened = feed.subscribe({ services, resumeFrom, onBatch, onEnd });
   if (ended) opened.close();
   else subscription = opened;
-  begin();
+  // Who went away before we listened is not heard to go.
+  if (response.destroyed) stop();
+  else begin();
   return { tick, leave };
 }

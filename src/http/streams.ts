@@ -8,8 +8,6 @@ import { openStream, type Stream, type StreamRequest } from './stream.ts';
 export interface StreamSettings {
   /** A stream on which nothing was sent for so long gets a comment. Default 15 s. */
   readonly heartbeatMs?: number;
-  /** A stream that hears of nothing but the watermark's moves is told the last one so often. Default 1 s. */
-  readonly watermarkEveryMs?: number;
   /** A client that takes nothing for so long is dropped. Default 30 s. */
   readonly stalledMs?: number;
   /** How long clients wait before they come again; up to twice that, so that they do not all come at once. Default 1 s. */
@@ -29,21 +27,23 @@ export interface Streams {
   readonly size: number;
 }
 
+/** How exact heartbeats and the end of a client's patience are. */
+const LOOK_EVERY_MS = 1_000;
+
 export function createStreams(
   feed: Feed,
   clock: Clock,
   random: Random,
   settings: StreamSettings = {},
 ): Streams {
-  const { heartbeatMs = 15_000, watermarkEveryMs = 1_000, stalledMs = 30_000 } = settings;
-  const { retryMs = 1_000 } = settings;
+  const { heartbeatMs = 15_000, stalledMs = 30_000, retryMs = 1_000 } = settings;
   const streams = new Set<Stream>();
   let ticker: Timer | undefined;
   let closed = false;
 
   /** One timer for all streams, and none while there is no stream. */
   const keepTicking = (): void => {
-    if (streams.size > 0) ticker ??= clock.after(watermarkEveryMs, tick, { unref: true });
+    if (streams.size > 0) ticker ??= clock.after(LOOK_EVERY_MS, tick, { unref: true });
   };
   const tick = (): void => {
     ticker = undefined;

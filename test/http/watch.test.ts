@@ -97,19 +97,14 @@ test('a batch’s id stands in its last event only: who is cut off before it com
   ]);
 });
 
-test('the watermark’s moves arrive as ids without an event, gathered', async () => {
-  const clock = manualClock();
-  await using daemon = await httpDaemon({ clock });
+test('the watermark’s moves arrive as ids without an event', async () => {
+  await using daemon = await httpDaemon();
   await using client = await sseClient(`${daemon.url}/v1/watch`);
   const feed = await subscriber(daemon);
-  feed.send({ id: 110n, events: [] });
-  feed.send({ id: 111n, events: [] });
-  await clock.advance(1_000);
-  await vi.waitFor(() => expect(client.lastEventId).toBe('111'));
+  expect(feed.send({ id: 110n, events: [] })).toBe(true);
+  await vi.waitFor(() => expect(client.lastEventId).toBe('110'));
   expect(client.messages).toHaveLength(0);
-  feed.send({ id: 120n, events: [] });
   feed.send({ id: 121n, events: [joined('a', 121n)] });
-  await clock.advance(5_000);
   await vi.waitFor(() => expect(client.lastEventId).toBe('121'));
 });
 
