@@ -4,7 +4,7 @@ import { readMany, readOne } from './mirror-reads.ts';
 import type { EventSink, WatchStrategy } from './mirror-strategy.ts';
 
 /** One answer is decoded and applied in a few milliseconds; larger ones are hardly quicker. */
-const MULTI_READ_ITEMS = 500;
+const MULTI_READ_ITEMS = 250;
 const SINGLE_READ_ITEMS = 250;
 
 /**

@@ -13,7 +13,7 @@ import type { TreeEdit } from './mirror-tree.ts';
 /** Reads asked for and not yet applied. */
 const WINDOW = 4;
 /** Most changes of one batch: what listeners make of it should take a few milliseconds. */
-const SLICE = 500;
+const SLICE = 250;
 /** Most names in the lists of one read: they are looked at in one go. */
 const READ_NAMES = 4000;
 
