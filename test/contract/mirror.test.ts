@@ -18,7 +18,7 @@ describe.each(strategies)('%s', strategy => {
     expect(mirror.watermark).toBeGreaterThan(0n);
     expect(new Set(record.batches.map(({ reason }) => reason))).toEqual(new Set(['cold']));
     expect(Math.max(...record.batches.map(({ changes }) => changes.length))).toBeLessThanOrEqual(
-      500,
+      250,
     );
     expect(mirror.size).toBe(1 + 3 + 3 * 400 + 2);
     expect(mirror.children('/m')).toEqual(['a', 'b', 'c']);
