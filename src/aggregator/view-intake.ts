@@ -13,8 +13,8 @@ export interface Touched {
   consumers: boolean;
   /** The directory of services moved: so did the index of every service that is not there. */
   root: boolean;
-  derived: boolean;
-  members: boolean;
+  /** What else the batch concerned. */
+  readonly topics: Set<'derived' | 'members'>;
 }
 
 export interface ViewIntakeParts {
@@ -185,11 +185,7 @@ export function viewIntake(parts: ViewIntakeParts): ViewIntake {
         if (change.kind === 'put' && spot.isProvider) onRejected('name');
         return undefined;
       case 'member':
-        touched.members = true;
-        return undefined;
       case 'derived':
-        touched.derived = true;
-        return undefined;
       case 'other':
         return undefined;
       default:

@@ -30,8 +30,8 @@ export interface ViewOptions {
   readonly maxGoneServices: number;
   /** How long one slice of work may take. */
   readonly sliceMs: number;
-  /** Told of each batch before any of it is applied. */
-  readonly onBegin: (batch: MirrorBatch) => void;
+  /** Told of each batch before any of it is applied; says which topics it concerned beside the services. */
+  readonly onBegin: (batch: MirrorBatch) => readonly ('derived' | 'members')[] | undefined;
   readonly judge: (left: Extract<ViewTransition, { readonly kind: 'left' }>) => LeaveCause;
   readonly onRejected: (reason: RejectReason) => void;
   readonly onError: (error: unknown) => void;
@@ -100,8 +100,7 @@ export function openView(options: ViewOptions): LiveView {
     services: new Set(),
     consumers: false,
     root: false,
-    derived: false,
-    members: false,
+    topics: new Set(),
   });
   let touched = nothingTouched();
   let gathered = gathering();
@@ -149,15 +148,14 @@ export function openView(options: ViewOptions): LiveView {
     for (const { name } of changed) told.service(name);
     if (done.root)
       for (const name of told.listened()) if (table.get(name) === undefined) told.service(name);
-    if (done.derived) told.topics.derived.emit();
-    if (done.members) told.topics.members.emit();
+    for (const topic of done.topics) told.topics[topic].emit();
   };
 
   const queue = batchQueue({
     clock,
     sliceMs: options.sliceMs,
     begin(batch) {
-      options.onBegin(batch);
+      for (const topic of options.onBegin(batch) ?? []) touched.topics.add(topic);
       step = {
         occasion: occasionOf(batch.reason),
         into: batch.reason === 'cold' ? undefined : gathered,

@@ -1,0 +1,172 @@
+import type { Clock, Timer } from '../kernel/clock.ts';
+import type { LeaveCause, ListedProvider } from './ports.ts';
+import type { ViewNotice } from './view-notice.ts';
+
+/** What has become of one id since the feed last spoke of it. */
+export interface FoldedChange {
+  readonly id: string;
+  /** As the feed told it last; undefined: not listed. */
+  readonly told: ListedProvider | undefined;
+  readonly now: ListedProvider | undefined;
+  readonly cause: LeaveCause | undefined;
+}
+
+export interface FoldedService {
+  readonly service: string;
+  /** When the oldest watch event behind it came in, in monotonic ms. */
+  readonly eventAtMs: number | undefined;
+  readonly changes: readonly FoldedChange[];
+  readonly suspects: boolean;
+}
+
+/**
+ * Folds what happens to a service within a short time into one telling: the first change goes out at once, what follows within
+ * `windowMs` together at its end.
+ */
+export interface FeedCoalescer {
+  /** @param mark the watermark before these changes: nothing later may be claimed until they are told. */
+  note(notice: Pick<ViewNotice, 'listings' | 'suspects' | 'eventAtMs'>, mark: bigint): void;
+  /** Tells what need not wait. To be called once all of a batch was noted. */
+  flush(): void;
+  /** The smallest mark of what was noted and is still to be told. */
+  mark(): bigint | undefined;
+  /**
+   * Somebody reads the present list of these services (undefined: of all) past the feed: what they saw in the middle of a window
+   * must be told even if it has been undone at its end.
+   */
+  exposed(services: readonly string[] | undefined): void;
+  /** Forgets what is to be told: everybody starts anew. */
+  clear(): void;
+  close(): void;
+}
+
+export interface FeedCoalescerParts {
+  readonly clock: Clock;
+  readonly windowMs: number;
+  /** Several services that are told of in one turn come in one call. */
+  readonly tell: (folded: readonly FoldedService[]) => void;
+}
+
+interface Pending {
+  readonly told: ListedProvider | undefined;
+  now: ListedProvider | undefined;
+  cause: LeaveCause | undefined;
+  /** Somebody has seen it as it was in between. */
+  exposed: boolean;
+}
+
+interface Window {
+  readonly service: string;
+  readonly pending: Map<string, Pending>;
+  suspects: boolean;
+  /** undefined: nothing is to be told. */
+  mark: bigint | undefined;
+  eventAtMs: number | undefined;
+  /** Runs while what comes in has to wait. */
+  timer: Timer | undefined;
+}
+
+export function feedCoalescer(parts: FeedCoalescerParts): FeedCoalescer {
+  const { clock, windowMs } = parts;
+  const windows = new Map<string, Window>();
+  /** Those in which something is to be told. */
+  const dirty = new Set<Window>();
+
+  const windowOf = (service: string): Window => {
+    const known = windows.get(service);
+    if (known !== undefined) return known;
+    const made: Window = {
+      service,
+      pending: new Map(),
+      suspects: false,
+      mark: undefined,
+      eventAtMs: undefined,
+      timer: undefined,
+    };
+    windows.set(service, made);
+    return made;
+  };
+
+  const soil = (service: string, mark: bigint, eventAtMs: number | undefined): Window => {
+    const window = windowOf(service);
+    window.mark ??= mark;
+    window.eventAtMs ??= eventAtMs;
+    dirty.add(window);
+    return window;
+  };
+
+  const fold = (window: Window): FoldedService => {
+    const changes = [...window.pending].flatMap(([id, { told, now, cause, exposed }]) => {
+      const isUndone = told === undefined && now === undefined;
+      return isUndone && !exposed ? [] : [{ id, told, now, cause }];
+    });
+    const { service, suspects, eventAtMs } = window;
+    window.pending.clear();
+    window.eventAtMs = undefined;
+    window.suspects = false;
+    window.mark = undefined;
+    dirty.delete(window);
+    return { service, eventAtMs, changes, suspects };
+  };
+
+  /** What comes in from now on waits for the end of the window. */
+  const open = (window: Window): void => {
+    window.timer =
+      windowMs > 0 ? clock.after(windowMs, () => end(window), { unref: true }) : undefined;
+    if (window.timer === undefined) windows.delete(window.service);
+  };
+
+  const end = (window: Window): void => {
+    window.timer = undefined;
+    if (dirty.has(window)) tellAll([window]);
+    else windows.delete(window.service);
+  };
+
+  const tellAll = (ready: readonly Window[]): void => {
+    const folded = ready.map(fold);
+    for (const window of ready) open(window);
+    const told = folded.filter(({ changes, suspects }) => changes.length > 0 || suspects);
+    if (told.length > 0) parts.tell(told);
+  };
+
+  return {
+    note({ listings, suspects, eventAtMs }, mark) {
+      for (const { service, id, before, after, cause } of listings) {
+        const { pending } = soil(service, mark, eventAtMs);
+        const known = pending.get(id);
+        if (known === undefined)
+          pending.set(id, { told: before, now: after, cause, exposed: false });
+        else {
+          known.now = after;
+          known.cause = cause;
+        }
+      }
+      for (const service of suspects) soil(service, mark, eventAtMs).suspects = true;
+    },
+    flush() {
+      const ready = [...dirty].filter(({ timer }) => timer === undefined);
+      if (ready.length > 0) tellAll(ready);
+    },
+    mark() {
+      let smallest: bigint | undefined;
+      for (const { mark } of dirty) {
+        if (mark !== undefined && (smallest === undefined || mark < smallest)) smallest = mark;
+      }
+      return smallest;
+    },
+    exposed(services) {
+      for (const { service, pending } of dirty) {
+        if (services !== undefined && !services.includes(service)) continue;
+        for (const change of pending.values()) if (change.now !== undefined) change.exposed = true;
+      }
+    },
+    clear() {
+      for (const window of [...dirty]) fold(window);
+    },
+    close() {
+      for (const { timer } of windows.values()) timer?.cancel();
+      windows.clear();
+      dirty.clear();
+    },
+  };
+}

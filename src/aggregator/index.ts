@@ -1,0 +1,2 @@
+export { type Aggregator, type AggregatorOptions, openAggregator } from './aggregator.ts';
+export type * from './ports.ts';
