@@ -5,6 +5,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { deferred } from '../src/kernel/abort.ts';
+import { systemClock } from '../src/kernel/clock.ts';
 import { layout } from '../src/registry/index.ts';
 import { startZooKeeper, type ZooKeeper } from '../src/testing/index.ts';
 import { openSession, type Session } from '../src/zookeeper/index.ts';
@@ -51,7 +52,7 @@ async function startObserver(
   sightings: Sightings,
 ): Promise<string> {
   const ready = deferred<string>();
-  child.on('message', (message: ObserverMessage & { url?: string }) => {
+  child.on('message', (message: ObserverMessage) => {
     if (message.kind === 'ready') ready.resolve(message.url ?? '');
     else sightings.note(by, message.id, message.present, message.atMs);
   });
@@ -69,6 +70,9 @@ interface Latencies {
 
 const nobody = (): Record<Observer, number[]> => ({ ours: [], second: [], bare: [], rest: [] });
 
+/** Longer than the feed's coalescing window: every change is measured alone, on the leading edge. */
+const QUIET_MS = 70;
+
 async function joinsAndLeaves(
   session: Session,
   directory: string,
@@ -78,6 +82,7 @@ async function joinsAndLeaves(
   for (let sample = 0; sample < SAMPLES; sample += 1) {
     const service = serviceName(0);
     const id = `${service}-${1_000_000 + sample}`;
+    await systemClock.sleep(QUIET_MS);
     const joinedAtMs = wallNowMs();
     const created = await session.create(
       `${directory}/bench-joined-`,
@@ -85,6 +90,7 @@ async function joinsAndLeaves(
       { mode: 'ephemeral-sequential' },
     );
     for (const by of OBSERVERS) into.join[by].push((await sightings.of(by, id, true)) - joinedAtMs);
+    await systemClock.sleep(QUIET_MS);
     const leftAtMs = wallNowMs();
     await session.remove(created.path, -1);
     for (const by of OBSERVERS) into.leave[by].push((await sightings.of(by, id, false)) - leftAtMs);
@@ -100,6 +106,7 @@ async function deaths(zooKeeper: ZooKeeper, sightings: Sightings, into: Latencie
     child.once('message', (message: ProviderMessage) => announced.resolve(message));
     killed.set(id, BigInt((await announced.promise).sessionId));
     for (const by of OBSERVERS) await sightings.of(by, id, true);
+    await systemClock.sleep(QUIET_MS);
     child.kill('SIGKILL');
     for (const by of OBSERVERS) await sightings.of(by, id, false);
   }

@@ -15,7 +15,11 @@ async function windowed<T>(items: readonly T[], work: (item: T) => Promise<void>
 
 /** Connects a bare client and resolves when it is connected. */
 export async function bareClient(servers: string): Promise<zookeeper.Client> {
-  const client = zookeeper.createClient(servers, { sessionTimeout: 10_000, spinDelay: 100, retries: 0 });
+  const client = zookeeper.createClient(servers, {
+    sessionTimeout: 10_000,
+    spinDelay: 100,
+    retries: 0,
+  });
   const connected = deferred<void>();
   client.once('connected', () => connected.resolve());
   client.connect();
@@ -23,15 +27,26 @@ export async function bareClient(servers: string): Promise<zookeeper.Client> {
   return client;
 }
 
-export function bareChildren(client: zookeeper.Client, path: string, onEvent: () => void): Promise<string[]> {
+export function bareChildren(
+  client: zookeeper.Client,
+  path: string,
+  onEvent: () => void,
+): Promise<string[]> {
   return new Promise((resolve, reject) => {
-    client.getChildren(path, onEvent, (error, children) => (error ? reject(error) : resolve(children)));
+    client.getChildren(path, onEvent, (error, children) =>
+      error ? reject(error) : resolve(children),
+    );
   });
 }
 
-export function bareData(client: zookeeper.Client, path: string, onEvent?: () => void): Promise<Buffer> {
+export function bareData(
+  client: zookeeper.Client,
+  path: string,
+  onEvent?: () => void,
+): Promise<Buffer> {
   return new Promise((resolve, reject) => {
-    const done = (error: Error | zookeeper.Exception | null, data: Buffer): void => (error === null || error === undefined ? resolve(data) : reject(error));
+    const done = (error: Error | zookeeper.Exception | null, data: Buffer): void =>
+      error === null || error === undefined ? resolve(data) : reject(error);
     if (onEvent === undefined) client.getData(path, done);
     else client.getData(path, onEvent, done);
   });
@@ -51,7 +66,8 @@ export async function loadNodeByNode(servers: string, root: string): Promise<num
   const services = await bareChildren(client, `${root}/services`, ignore);
   await windowed(services, async service => {
     const directory = `${root}/services/${service}/providers`;
-    for (const name of await bareChildren(client, directory, ignore)) paths.push(`${directory}/${name}`);
+    for (const name of await bareChildren(client, directory, ignore))
+      paths.push(`${directory}/${name}`);
   });
   await windowed(paths, async path => {
     providers.set(path, JSON.parse((await bareData(client, path)).toString('utf8')));

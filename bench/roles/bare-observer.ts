@@ -16,8 +16,13 @@ async function look(): Promise<void> {
   await Promise.all(
     fresh.map(async name => {
       try {
-        const record: unknown = JSON.parse((await bareData(client, `${directory}/${name}`)).toString('utf8'));
-        const id = typeof record === 'object' && record !== null && 'id' in record ? String(record.id) : name;
+        const record: unknown = JSON.parse(
+          (await bareData(client, `${directory}/${name}`)).toString('utf8'),
+        );
+        const id =
+          typeof record === 'object' && record !== null && 'id' in record
+            ? String(record.id)
+            : name;
         known.set(name, id);
         tell({ kind: 'seen', by: 'bare', id, present: true, atMs: wallNowMs() });
       } catch {

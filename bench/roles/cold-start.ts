@@ -8,9 +8,17 @@ const [role = '', servers = '', root = ''] = process.argv.slice(2);
 
 async function loadOurs(): Promise<number> {
   const session = await openSession({ servers, timeoutMs: 10_000 });
-  const aggregator = await openAggregator({ session, root, registry: new Registry(), address: '127.0.0.1:0', version: 'bench' });
+  const aggregator = await openAggregator({
+    session,
+    root,
+    registry: new Registry(),
+    address: '127.0.0.1:0',
+    version: 'bench',
+  });
   await aggregator.view.ready();
-  return aggregator.view.services().services.reduce((sum, service) => sum + service.counts.total, 0);
+  return aggregator.view
+    .services()
+    .services.reduce((sum, service) => sum + service.counts.total, 0);
 }
 
 const meter = stallMeter();
@@ -18,5 +26,10 @@ const beganMs = performance.now();
 const providers = role === 'ours' ? await loadOurs() : await loadNodeByNode(servers, root);
 const tookMs = performance.now() - beganMs;
 await new Promise(resolve => setImmediate(resolve));
-process.send?.({ tookMs, providers, stallMs: meter.stop(), rssMb: process.memoryUsage.rss() / 2 ** 20 });
+process.send?.({
+  tookMs,
+  providers,
+  stallMs: meter.stop(),
+  rssMb: process.memoryUsage.rss() / 2 ** 20,
+});
 process.once('disconnect', () => process.exit(0));

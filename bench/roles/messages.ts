@@ -1,9 +1,19 @@
 /** What the processes of the `visible` bench tell each other. Times are wall-clock milliseconds with fractions. */
 export type ObserverMessage =
-  | { readonly kind: 'ready' }
-  | { readonly kind: 'seen'; readonly by: string; readonly id: string; readonly present: boolean; readonly atMs: number };
+  | { readonly kind: 'ready'; readonly url?: string }
+  | {
+      readonly kind: 'seen';
+      readonly by: string;
+      readonly id: string;
+      readonly present: boolean;
+      readonly atMs: number;
+    };
 
-export type ProviderMessage = { readonly kind: 'announced'; readonly sessionId: string; readonly id: string };
+export type ProviderMessage = {
+  readonly kind: 'announced';
+  readonly sessionId: string;
+  readonly id: string;
+};
 
 /** Tells the parent; a process without a parent has nobody to tell. */
 export function tell(message: ObserverMessage | ProviderMessage): void {

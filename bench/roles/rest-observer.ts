@@ -9,7 +9,8 @@ interface Answer {
   readonly providers: readonly { readonly id: string }[];
 }
 
-const seen = (id: string, present: boolean, atMs: number): void => tell({ kind: 'seen', by: 'rest', id, present, atMs });
+const seen = (id: string, present: boolean, atMs: number): void =>
+  tell({ kind: 'seen', by: 'rest', id, present, atMs });
 
 async function poll(): Promise<void> {
   let known: ReadonlySet<string> | undefined;
@@ -34,7 +35,10 @@ function onMessage(text: string, atMs: number): void {
   const data = /^data: (.*)$/m.exec(text)?.[1];
   if (event === 'snapshot') return tell({ kind: 'ready' });
   if (data === undefined || (event !== 'joined' && event !== 'left')) return;
-  const body = JSON.parse(data) as { readonly id?: string; readonly provider?: { readonly id: string } };
+  const body = JSON.parse(data) as {
+    readonly id?: string;
+    readonly provider?: { readonly id: string };
+  };
   seen(body.provider?.id ?? body.id ?? '', event === 'joined', atMs);
 }
 
