@@ -25,7 +25,7 @@ test('readiness fails first, while everything is still answered', async () => {
   expect(stream.ended).toBe(false);
   await clock.advance(5_000);
   await closing;
-  expect(stream.messages.at(-1)?.event).toBe('goodbye');
+  await vi.waitFor(() => expect(stream.messages.at(-1)?.event).toBe('goodbye'));
   await expect(http.get('/healthz')).rejects.toThrow('ECONNREFUSED');
 });
 
