@@ -36,7 +36,7 @@ export interface Daemon extends AsyncDisposable {
  *
  * @throws RollcallError when the configuration does not hold (tokens, certificates) or the address cannot be listened on.
  */
-export async function startDaemon(config: DaemonConfig, options: DaemonOptions): Promise<Daemon> {
+export async function openDaemon(config: DaemonConfig, options: DaemonOptions): Promise<Daemon> {
   const { logger, clock, random, version } = options;
   const { advertise } = config;
   const opened = releasers();

@@ -67,7 +67,7 @@ export function optionalFlagOf<T>(
 }
 
 export const durationFlag = (words: Words & { readonly fallback: string }) =>
-  flagOf(parseDurationMs, DURATION_HINT, { value: '10s', ...words });
+  flagOf(parseDurationMs, DURATION_HINT, { value: 'DURATION', ...words });
 
 /** `off` is 0. */
 export const durationOrOffFlag = (words: Words & { readonly fallback: string }) =>

@@ -12,14 +12,13 @@ export {
   switchFlag,
   textFlag,
 } from './flags.ts';
-export { daemonConfig, type DaemonConfig, ownAddress } from './config.ts';
+export { daemonConfig, ownAddress } from './config.ts';
 export { didYouMean } from './suggest.ts';
 export {
   envName,
   type RawValue,
   readSettings,
   type SettingsSchema,
-  type Sources,
 } from './settings.ts';
 export { gatherSources } from './config-file.ts';
 export { readHostPort } from './host-port.ts';
@@ -31,5 +30,5 @@ export {
   zookeeperTarget,
   type ZooKeeperTarget,
 } from './zookeeper-flags.ts';
-export { type Daemon, type DaemonOptions, startDaemon } from './daemon.ts';
+export { startDaemon } from './start.ts';
 export { createLogger } from './logger.ts';

@@ -81,7 +81,7 @@ export const ServeFlags = z.object({
   }),
   'audit-every': durationOrOffFlag({
     help: 'mean time between comparisons of the view with ZooKeeper',
-    value: '5m|off',
+    value: 'DURATION|off',
     fallback: '5m',
   }),
   'lame-duck': durationFlag({

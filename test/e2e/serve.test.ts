@@ -156,7 +156,7 @@ test('ZooKeeper may be away at the start: it says so, and is ready when it comes
   await using nodes = await openNodes(servers);
   const { services, overrides, derived, members, election } = layout();
   for (const path of [services, overrides, derived, members, election]) {
-    expect(await nodes.session.exists(path), path).toBeDefined();
+    await expect.poll(() => nodes.session.exists(path), WAIT).toBeDefined();
   }
 });
 

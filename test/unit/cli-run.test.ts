@@ -12,7 +12,7 @@ async function rollcall(...argv: string[]) {
 test('without a command the help goes to standard error, and the status is 2', async () => {
   const { status, out, err } = await rollcall();
   expect({ status, out }).toEqual({ status: 2, out: '' });
-  for (const { name, summary } of COMMANDS) expect(err).toMatch(`${name}`.padEnd(10) + summary);
+  for (const { name, summary } of COMMANDS) expect(err).toMatch(name.padEnd(11) + summary);
 });
 
 test.for([['--help'], ['-h'], ['help']])('%s prints the help', async argv => {
