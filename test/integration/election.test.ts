@@ -221,19 +221,19 @@ test('a write guarded by a term is refused by ZooKeeper once the node of the ter
   const operator = await testSession(servers);
   await session.create('/result', Buffer.from('before'));
   await using election = openElection(session, path, { id: 'a' });
-  await election
-    .lead(async term => {
-      await term
-        .guard(session.transaction())
-        .setData('/result', Buffer.from('during'), -1)
-        .commit();
-      await operator.remove(term.path, -1);
-      const late = term.guard(session.transaction()).setData('/result', Buffer.from('after'), -1);
-      await expect(late.commit()).rejects.toMatchObject({ code: 'NO_NODE', details: { index: 0 } });
-      await vi.waitFor(() => expect(term.signal.aborted).toBe(true));
-      void election.close();
-    })
-    .catch((error: unknown) => expect(error).toMatchObject({ code: 'ABORTED' }));
+  const writes = async (term: Term): Promise<void> => {
+    await term.guard(session.transaction()).setData('/result', Buffer.from('during'), -1).commit();
+    await operator.remove(term.path, -1);
+    const late = term.guard(session.transaction()).setData('/result', Buffer.from('after'), -1);
+    await expect(late.commit()).rejects.toMatchObject({ code: 'NO_NODE', details: { index: 0 } });
+    await vi.waitFor(() => expect(term.signal.aborted).toBe(true));
+  };
+  const written = deferred<void>();
+  const led = election.lead(term => writes(term).then(written.resolve, written.reject));
+  led.catch(() => undefined);
+  await written.promise;
+  await election.close();
+  await expect(led).rejects.toMatchObject({ code: 'ABORTED' });
   expect((await operator.getData('/result')).data.toString()).toBe('during');
 });
 
