@@ -8,6 +8,8 @@ import type { ServiceTable } from './service-table.ts';
 export interface ViewIndexes {
   /** Looks at a service whose content or whose pending reads may have moved. Returns whether its consumers' index moved. */
   publish(entry: ServiceEntry): boolean;
+  /** Puts off the publishing of a service until `held` is gone through. */
+  hold(entry: ServiceEntry): void;
   /** Services of which more is known than published. */
   readonly held: ReadonlySet<ServiceEntry>;
   /** The smallest mark of what is still to be read or applied of a service. */
@@ -102,6 +104,7 @@ export function viewIndexes(parts: ViewIndexesParts): ViewIndexes {
 
   return {
     publish,
+    hold: entry => void held.add(entry),
     held,
     markOf: name => least([where.service(name), `${where.overrides}/${name}`]),
     publishServices() {

@@ -112,10 +112,17 @@ export function openView(options: ViewOptions): LiveView {
   });
   let step: Step = { occasion: occasionOf('cold'), into: undefined };
 
+  /** Before the first complete view nothing is published, and nobody is told: what is taken in is only kept for then. */
+  const isFirstReading = (): boolean => !followed && mirror.state.kind === 'syncing';
+
   /** Publishes what was touched, then tells: the followers first, so that the feed is on its way before anything else. */
   const settle = (batch: Pick<MirrorBatch, 'watermarkBefore' | 'eventAtMs'>): void => {
     const done = touched;
     touched = nothingTouched();
+    if (isFirstReading()) {
+      for (const entry of done.services) indexes.hold(entry);
+      return;
+    }
     if (done.root)
       for (const entry of table.entries()) if (!entry.present) done.services.add(entry);
     const { transitions, listings, suspects } = gathered;
@@ -186,6 +193,7 @@ export function openView(options: ViewOptions): LiveView {
 
   /** The watermark, the pending marks or the mirror's state may have moved. */
   const moved = (): void => {
+    if (isFirstReading()) return;
     const now = watermark();
     if (now < lastWatermark) rebuilding = true;
     const wasAt = lastWatermark;
