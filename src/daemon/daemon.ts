@@ -12,6 +12,7 @@ import { layout } from '../registry/index.ts';
 import { openSession, sessionMetrics } from '../zookeeper/index.ts';
 import type { DaemonConfig } from './config.ts';
 import { hostPortText, isLoopback } from './host-port.ts';
+import { makeHistoryDir } from './history-dir.ts';
 import { givenOrFreePort, listenError } from './listen.ts';
 import { prepareTree } from './prepare-tree.ts';
 
@@ -43,6 +44,7 @@ export async function openDaemon(config: DaemonConfig, options: DaemonOptions): 
   try {
     const tokens = config.tokens === undefined ? undefined : readTokens(config.tokens);
     const registry = new Registry();
+    if (config.historyDir !== undefined) await makeHistoryDir(config.historyDir);
     const listen = await givenOrFreePort(config.http);
     const session = await openSession({
       ...config.zookeeper,

@@ -1,3 +1,4 @@
+import { createSecureContext } from 'node:tls';
 import { errorText, RollcallError } from '../kernel/errors.ts';
 import { DEFAULT_ROOT } from '../registry/index.ts';
 import { type DigestAuth, parseConnectString, type TlsOptions } from '../zookeeper/index.ts';
@@ -124,8 +125,18 @@ export function certificate(
       `--${prefix}-${given} needs --${prefix}-${missing} too`,
     );
   }
-  return {
+  const pair = {
     cert: readNamedFile(`${prefix}-cert`, cert),
     key: readNamedFile(`${prefix}-key`, key),
   };
+  try {
+    createSecureContext(pair);
+  } catch (cause) {
+    throw new RollcallError(
+      'INVALID_CONFIG',
+      `--${prefix}-cert ${cert} and --${prefix}-key ${key}: not a certificate and its key in PEM (${errorText(cause)})`,
+      { cause },
+    );
+  }
+  return pair;
 }

@@ -51,9 +51,12 @@ test('a program is listed with what its flags say, for as long as it lives', asy
 
 test('on SIGTERM it drains before the program hears of it, and exits with its status', async () => {
   const servers = await testServers();
+  const chroot = servers.slice(servers.indexOf('/'));
   await using nodes = await openNodes(servers);
-  await using sidecar = hello(servers, LISTENER);
+  await using proxy = await faultProxy({ target: sharedServers() });
+  await using sidecar = hello(`${proxy.address}${chroot}`, LISTENER);
   await sidecar.says(/announced as/, 'stderr');
+  proxy.delay(600); // long enough for a program that heard of it too early to say so
   const [, pid] = await sidecar.says(/ready (\d+)/);
   sidecar.kill('SIGTERM');
   await sidecar.says(/got TERM/);

@@ -7,6 +7,7 @@ import { z } from 'zod';
 import { layout } from '../../src/registry/index.ts';
 import { faultProxy } from '../../src/testing/index.ts';
 import { digestAcl } from '../../src/zookeeper/index.ts';
+import { certificates } from '../support/certificates.ts';
 import { openNodes } from '../support/nodes.ts';
 import { ask, idsOf, rollcall, serve, untilIds } from '../support/processes.ts';
 import { sharedServers, testServers } from '../support/zookeeper.ts';
@@ -109,7 +110,7 @@ test('the commands of a terminal show what the daemon knows', async () => {
 test('a stop is in order: unready first, streams and held requests are answered, the session goes last', async () => {
   const servers = await testServers();
   await using nodes = await openNodes(servers);
-  const { daemon, url } = await serve(servers, ['--lame-duck', '1500ms']);
+  const { daemon, url } = await serve(servers, ['--lame-duck', '4s']);
   await using _daemon = daemon;
   await ready(url);
   const members = async () => (await nodes.session.getChildren(layout().members)).children.length;
@@ -270,4 +271,61 @@ test('two daemons list each other, and one of them is the master', async () => {
   };
   await expect.poll(seen, WAIT).toEqual([one, two].map(({ url }) => new URL(url).host).toSorted());
   expect(await idsOf(one.url, 'nobody')).toEqual([]);
+});
+
+test('over TLS the same, and a certificate that is none is refused by its flag', async () => {
+  await using made = await certificates();
+  const [cert, key] = [join(folder, 'tls.crt'), join(folder, 'tls.key')];
+  writeFileSync(cert, made.server.cert);
+  writeFileSync(key, made.server.key);
+  const servers = await testServers();
+  const { daemon, url } = await serve(servers, ['--tls-cert', cert, '--tls-key', key]);
+  await using _daemon = daemon;
+  expect(url).toMatch(/^https:/);
+  const env = { NODE_EXTRA_CA_CERTS: made.caFile };
+  await expect
+    .poll(async () => {
+      await using asked = rollcall(['services', '--server', url], { env });
+      return [await asked.finished, asked.stdout];
+    }, WAIT)
+    .toEqual([0, 'no services\n']);
+  await using stranger = rollcall(['services', '--server', url]);
+  expect(await stranger.finished).toBe(3);
+
+  await using wrong = rollcall([
+    'serve',
+    '--zookeeper',
+    servers,
+    '--tls-cert',
+    key,
+    '--tls-key',
+    key,
+  ]);
+  expect(await wrong.finished).toBe(2);
+  expect(wrong.stderr).toMatch(
+    /^rollcall: --tls-cert \S+ and --tls-key \S+: not a certificate and its key in PEM .*\n$/,
+  );
+});
+
+test('a history directory that cannot be made is refused by its flag', async () => {
+  const dir = '/dev/null/history';
+  const flags = ['--zookeeper', '127.0.0.1:1', '--http', '127.0.0.1:0', '--history-dir', dir];
+  await using daemon = rollcall(['serve', ...flags]);
+  expect(await daemon.finished).toBe(2);
+  expect(daemon.stderr).toMatch(
+    /^rollcall: --history-dir \/dev\/null\/history: it cannot be written to \(\w+\).*\n$/,
+  );
+});
+
+test('what nobody caught is logged, and ends the daemon with 1', async () => {
+  const slip = "process.once('SIGUSR2', () => void Promise.reject(new Error('a slip')))";
+  const preload = `--import=data:text/javascript,${encodeURIComponent(slip)}`;
+  const flags = ['--zookeeper', '127.0.0.1:1', '--http', '127.0.0.1:0'];
+  await using daemon = rollcall(['serve', ...flags], { env: { NODE_OPTIONS: preload } });
+  await daemon.says(/"rollcall is serving"/);
+  daemon.kill('SIGUSR2');
+  expect(await daemon.finished).toBe(1);
+  expect(daemon.stdout).toMatch(
+    /"level":"error".*"error":"a slip".*"nobody caught this: the daemon ends"/,
+  );
 });
