@@ -24,6 +24,7 @@ import { explain } from './explain.ts';
 import { type FeedSettings, openFeed } from './feed.ts';
 import { historyFiles } from './history-files.ts';
 import { historyRing } from './history.ts';
+import type { DerivedSettings } from './master-duty.ts';
 import { openMaster } from './master.ts';
 import { memberDirectory } from './member-directory.ts';
 import { openMembership } from './membership.ts';
@@ -61,6 +62,8 @@ export interface AggregatorOptions {
   readonly strategy?: MirrorStrategy;
   readonly feed?: FeedSettings;
   readonly conflictAfterMs?: number;
+  /** How the master writes what it derives. */
+  readonly derived?: DerivedSettings;
 }
 
 export interface Aggregator extends AggregatorPort, AsyncDisposable {
@@ -160,6 +163,7 @@ export async function openAggregator(options: AggregatorOptions): Promise<Aggreg
     ...shared,
     view,
     derived: derived.snapshot,
+    ...options.derived,
     onWrite: metrics.wrote,
   });
   opened.push(() => master.close());

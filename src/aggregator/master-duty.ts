@@ -17,7 +17,17 @@ export interface Term extends Fence {
   readonly token: bigint;
 }
 
-export interface MasterDutyOptions {
+/** How the master writes what it derives. */
+export interface DerivedSettings {
+  /** Between two rounds of writes, at least. Default 200. */
+  readonly everyMs?: number;
+  /** Between two looks at flaps that left their window. Default 5 000. */
+  readonly sweepEveryMs?: number;
+  /** A shard that is larger makes the number of shards grow. Default 384 KiB. */
+  readonly growBytes?: number;
+}
+
+export interface MasterDutyOptions extends DerivedSettings {
   readonly session: Session;
   readonly where: Layout;
   readonly view: View;
@@ -28,12 +38,6 @@ export interface MasterDutyOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly onWrite: (result: WriteResult) => void;
-  /** Between two rounds of writes, at least. Default 200. */
-  readonly everyMs?: number;
-  /** Between two looks at flaps that left their window. Default 5 000. */
-  readonly sweepEveryMs?: number;
-  /** A shard that is larger makes the number of shards grow. Default 384 KiB. */
-  readonly growBytes?: number;
 }
 
 const RETRY_MS = 1_000;

@@ -39,12 +39,16 @@ export function masterWrites(options: MasterWritesOptions): MasterWrites {
   /** The count of which no shards but its own are left. */
   let tidyCount = 0;
 
-  /** They are created inside the fence too: nothing of ours is written by anyone but the master. */
+  let hasDirectories = false;
+
+  /** They are created inside the fence too: nothing of ours is written by anyone but the master. Looked at again after a failure. */
   const makeDirectories = async (): Promise<boolean> => {
+    if (hasDirectories) return true;
     for (const path of [where.derived, directory]) {
       const there = await session.exists(path, { signal });
       if (there === undefined && !settled(await writer.put(path, Buffer.alloc(0)))) return false;
     }
+    hasDirectories = true;
     return true;
   };
 
@@ -94,9 +98,19 @@ export function masterWrites(options: MasterWritesOptions): MasterWrites {
     return true;
   };
 
-  return async () => {
-    if (table.dirty.length > 0 && !(await makeDirectories())) return false;
+  const writeAll = async (): Promise<boolean> => {
+    if (!(await makeDirectories())) return false;
     for (const shard of table.dirty) if (!(await writeShard(shard))) return false;
     return (await writeOverview()) && (await removeVoidShards()) && removeLeaving();
+  };
+
+  return async () => {
+    let done = false;
+    try {
+      done = await writeAll();
+    } finally {
+      hasDirectories &&= done;
+    }
+    return done;
   };
 }

@@ -1,23 +1,15 @@
-import { expect, test, vi } from 'vitest';
+import { expect, test } from 'vitest';
 import type { HistoryEntry } from '../../src/aggregator/ports.ts';
-import { announce, encodeRecord, layout, makeProvider } from '../../src/registry/index.ts';
-import type { Session } from '../../src/zookeeper/index.ts';
-import { type Replica, testReplica } from '../support/replica.ts';
+import { announce } from '../../src/registry/index.ts';
+import type { Replica } from '../support/replica.ts';
+import { eventually } from '../support/eventually.ts';
 import { proxiedSession, testSession } from '../support/session.ts';
+import { testReplica } from '../support/test-replica.ts';
+import { provide } from '../support/znode-facts.ts';
 import { testServers } from '../support/zookeeper.ts';
 
-const where = layout();
-
-async function provide(session: Session, service: string, id: string): Promise<string> {
-  await session.ensurePath(where.providers(service));
-  const record = makeProvider({ v: 1, id, service, address: '10.0.0.5', port: 80 });
-  const options = { mode: 'ephemeral-sequential', guid: `${id}-` } as const;
-  return (await session.create(`${where.providers(service)}/${id}-`, encodeRecord(record), options))
-    .path;
-}
-
 const listed = (replica: Replica, service: string, total: number): Promise<void> =>
-  vi.waitFor(() => expect(replica.view.service(service).counts.total).toBe(total));
+  eventually(() => expect(replica.view.service(service).counts.total).toBe(total));
 
 const lastLeft = (replica: Replica, id: string): HistoryEntry | undefined =>
   replica.history.query({ id, limit: 100 }).findLast(({ event }) => event === 'left');
@@ -31,7 +23,9 @@ test('a process that dies with one provider has crashed or expired', async () =>
   // The end of a session is one and the same transaction, whether it was closed or expired.
   await process.close();
   await listed(replica, 'orders', 0);
-  expect(replica.told).toEqual([{ id: 'o-1', cause: 'crashed-or-expired' }]);
+  await eventually(() =>
+    expect(replica.told).toEqual([{ id: 'o-1', cause: 'crashed-or-expired' }]),
+  );
 });
 
 test('each provider of a process that dies has crashed, from the first on, however many there were and in whatever services', async () => {
@@ -45,11 +39,9 @@ test('each provider of a process that dies has crashed, from the first on, howev
     await process.close();
     for (const at of [0, 1, 2, 3]) await listed(replica, `service-${at}`, 0);
   }
-  expect(replica.told).toHaveLength(60);
-  expect(new Set(replica.told.map(({ cause }) => cause))).toEqual(new Set(['crashed-or-expired']));
-  expect(
-    replica.history.query({ limit: 1_000 }).filter(({ cause }) => cause === 'deleted-by-other'),
-  ).toEqual([]);
+  const left = replica.history.query({ limit: 1_000 }).filter(({ event }) => event === 'left');
+  expect(left).toHaveLength(60);
+  expect(new Set(left.map(({ cause }) => cause))).toEqual(new Set(['crashed-or-expired']));
 });
 
 test('one of several nodes of a living session that goes was deleted by somebody else', async () => {
@@ -62,7 +54,7 @@ test('one of several nodes of a living session that goes was deleted by somebody
   await listed(replica, 'payments', 1);
   await administrator.remove(path, -1);
   await listed(replica, 'orders', 0);
-  expect(replica.told).toEqual([{ id: 'o-1', cause: 'deleted-by-other' }]);
+  await eventually(() => expect(replica.told).toEqual([{ id: 'o-1', cause: 'deleted-by-other' }]));
 });
 
 test('a provider whose only node was deleted and that announces itself again was not dead: its history is amended', async () => {
@@ -77,9 +69,9 @@ test('a provider whose only node was deleted and that announces itself again was
   });
   await listed(replica, 'orders', 1);
   await administrator.remove(registration.path, -1);
-  await vi.waitFor(() => expect(replica.told).toHaveLength(1));
+  await eventually(() => expect(lastLeft(replica, 'o-1')).toBeDefined());
   await listed(replica, 'orders', 1);
-  await vi.waitFor(() => expect(lastLeft(replica, 'o-1')?.cause).toBe('deleted-by-other'));
+  await eventually(() => expect(lastLeft(replica, 'o-1')?.cause).toBe('deleted-by-other'));
   expect(lastLeft(replica, 'o-1')?.detail).toContain('seen alive');
 });
 
@@ -95,10 +87,10 @@ test('a provider that drained before it closed has deregistered', async () => {
   });
   await listed(replica, 'orders', 1);
   await registration.drain();
-  await vi.waitFor(() => expect(replica.view.service('orders').counts.draining).toBe(1));
+  await eventually(() => expect(replica.view.service('orders').counts.draining).toBe(1));
   await registration.close();
   await listed(replica, 'orders', 0);
-  expect(replica.told).toEqual([{ id: 'o-1', cause: 'deregistered' }]);
+  await eventually(() => expect(replica.told).toEqual([{ id: 'o-1', cause: 'deregistered' }]));
 });
 
 test('what went while nobody could watch has vanished, unless it had drained', async () => {
@@ -109,12 +101,12 @@ test('what went while nobody could watch has vanished, unless it had drained', a
   await provide(dies, 'orders', 'o-1');
   await provide(stays, 'orders', 'o-2');
   await listed(replica, 'orders', 2);
-  proxy.cut();
-  await vi.waitFor(() => expect(replica.view.state.kind).toBe('stale'));
+  await proxy.cut();
+  await eventually(() => expect(replica.view.state.kind).toBe('stale'));
   await dies.close();
-  proxy.heal();
+  await proxy.heal();
   await listed(replica, 'orders', 1);
-  expect(replica.told).toEqual([{ id: 'o-1', cause: 'vanished' }]);
+  await eventually(() => expect(replica.told).toEqual([{ id: 'o-1', cause: 'vanished' }]));
 });
 
 test('a restarted provider that overlaps its dead self replaces it', async () => {
@@ -124,11 +116,14 @@ test('a restarted provider that overlaps its dead self replaces it', async () =>
   await provide(before, 'orders', 'o-1');
   await listed(replica, 'orders', 1);
   const path = await provide(after, 'orders', 'o-1');
-  await vi.waitFor(() => expect(replica.view.service('orders').providers[0]?.znode).toBe(path));
-  expect(replica.told).toEqual([{ id: 'o-1', cause: 'replaced' }]);
+  await eventually(() => expect(replica.view.service('orders').providers[0]?.znode).toBe(path));
+  const left = (): readonly HistoryEntry[] =>
+    replica.history.query({ id: 'o-1', limit: 9 }).filter(({ event }) => event === 'left');
+  await eventually(() => expect(left()).toMatchObject([{ cause: 'replaced' }]));
   await before.close();
-  await listed(replica, 'orders', 1);
-  expect(replica.told).toHaveLength(1);
+  await eventually(() => expect(replica.explain('orders', 'o-1').znodes).toHaveLength(1));
+  expect(left()).toHaveLength(1);
+  expect(replica.view.service('orders').counts.total).toBe(1);
 });
 
 test('a znode whose bytes are overwritten with something else was rejected', async () => {
@@ -139,5 +134,5 @@ test('a znode whose bytes are overwritten with something else was rejected', asy
   await listed(replica, 'orders', 1);
   await process.setData(path, Buffer.from('{"v":1,"id":"o-1"'), -1);
   await listed(replica, 'orders', 0);
-  expect(replica.told).toEqual([{ id: 'o-1', cause: 'rejected' }]);
+  await eventually(() => expect(replica.told).toEqual([{ id: 'o-1', cause: 'rejected' }]));
 });

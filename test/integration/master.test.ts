@@ -1,39 +1,21 @@
-import { expect, test, vi } from 'vitest';
-import { layout, makeProvider, encodeRecord } from '../../src/registry/index.ts';
-import type { Session } from '../../src/zookeeper/index.ts';
-import { type Replica, testReplica } from '../support/replica.ts';
+import { expect, test } from 'vitest';
+import { layout } from '../../src/registry/index.ts';
+import type { Replica } from '../support/replica.ts';
+import { eventually } from '../support/eventually.ts';
 import { testSession } from '../support/session.ts';
+import { testReplica } from '../support/test-replica.ts';
+import { childrenOf, provide } from '../support/znode-facts.ts';
 import { testServers } from '../support/zookeeper.ts';
 
 const where = layout();
 
-/** A provider's node as any program may write it; returns its path. */
-async function provide(
-  session: Session,
-  service: string,
-  id: string,
-  fields: Record<string, unknown> = {},
-): Promise<string> {
-  await session.ensurePath(where.providers(service));
-  const record = makeProvider({ v: 1, id, service, address: '10.0.0.5', port: 80, ...fields });
-  const path = `${where.providers(service)}/${id}-`;
-  const created = await session.create(path, encodeRecord(record), {
-    mode: 'ephemeral-sequential',
-    guid: `${id}-`,
-  });
-  return created.path;
-}
-
 /** The one of both that is the master, and the other. */
 async function ranked(a: Replica, b: Replica): Promise<readonly [master: Replica, other: Replica]> {
-  await vi.waitFor(() =>
-    expect([a, b].filter(({ master }) => master.term !== undefined)).toHaveLength(1),
-  );
-  return a.master.term === undefined ? [b, a] : [a, b];
-}
-
-async function childrenOf(session: Session, path: string): Promise<readonly string[]> {
-  return [...(await session.getChildren(path)).children].sort();
+  return eventually(async () => {
+    const terms = [await a.term(), await b.term()];
+    expect(terms.filter(term => term > 0)).toHaveLength(1);
+    return terms[0] === 0 ? [b, a] : [a, b];
+  });
 }
 
 test('of two aggregators one is the master; it alone writes, and the other reads what it wrote', async () => {
@@ -47,7 +29,7 @@ test('of two aggregators one is the master; it alone writes, and the other reads
   const [master, other] = await ranked(a, b);
   await provide(providers, 'orders', 'o-1', { zone: 'eu-1a', version: '1.0' });
   await provide(providers, 'orders', 'o-2', { zone: 'eu-1b', version: '1.1', status: 'draining' });
-  await vi.waitFor(() =>
+  await eventually(() =>
     expect(other.derived().service('orders')).toMatchObject({
       health: 'degraded',
       counts: { total: 2, up: 1, draining: 1 },
@@ -55,17 +37,17 @@ test('of two aggregators one is the master; it alone writes, and the other reads
       versions: { '1.0': 1, '1.1': 1 },
     }),
   );
-  await vi.waitFor(() =>
+  await eventually(async () =>
     expect(other.derived().overview).toMatchObject({
       by: master === a ? 'a' : 'b',
-      token: String(master.master.term),
+      token: String(await master.term()),
       services: 1,
       providers: 2,
     }),
   );
   expect(other.derived().index).toBeGreaterThan(0n);
-  expect(new Set(master.writes)).toEqual(new Set(['ok']));
-  expect(other.writes).toEqual([]);
+  expect(await master.writes()).toMatchObject({ fenced: 0, error: 0 });
+  expect(await other.writes()).toEqual({ ok: 0, fenced: 0, error: 0 });
   expect((other === a ? one : two).requestCounts['multi'] ?? 0).toBe(0);
 });
 
@@ -76,14 +58,14 @@ test('the members and the master are known to every aggregator, with the state o
   const [master] = await ranked(a, b);
   const masterId = master === a ? 'a' : 'b';
   for (const replica of [a, b]) {
-    await vi.waitFor(() =>
+    await eventually(async () =>
       expect(replica.aggregators()).toMatchObject({
         self: replica === a ? 'a' : 'b',
         members: [
           { id: 'a', address: 'a:7070', version: '1.0.0', view: 'live', master: masterId === 'a' },
           { id: 'b', address: 'b:7070', version: '1.0.0', view: 'live', master: masterId === 'b' },
         ],
-        master: { id: masterId, token: master.master.term },
+        master: { id: masterId, token: BigInt(await master.term()) },
       }),
     );
   }
@@ -93,16 +75,16 @@ test('when the master resigns the other takes over with a higher token, and keep
   const servers = await testServers();
   const providers = await testSession(servers);
   const a = await testReplica(await testSession(servers), { id: 'a' });
-  await vi.waitFor(() => expect(a.master.term).toBeDefined());
+  await eventually(async () => expect(await a.term()).toBeGreaterThan(0));
   await provide(providers, 'orders', 'o-1');
-  await vi.waitFor(() => expect(a.derived().service('orders')?.counts.up).toBe(1));
+  await eventually(() => expect(a.derived().service('orders')?.counts.up).toBe(1));
   const lastChange = a.derived().service('orders')?.lastChange;
   expect(lastChange).toBeDefined();
-  const first = a.master.term ?? 0n;
+  const first = await a.term();
   const b = await testReplica(await testSession(servers), { id: 'b' });
-  await a.master.close();
-  await vi.waitFor(() => expect(b.derived().overview?.by).toBe('b'));
-  expect(b.master.term).toBeGreaterThan(first);
+  await a.close();
+  await eventually(() => expect(b.derived().overview?.by).toBe('b'));
+  expect(await b.term()).toBeGreaterThan(first);
   expect(b.derived().service('orders')).toMatchObject({ lastChange, counts: { up: 1 } });
 });
 
@@ -111,13 +93,13 @@ test('a service that goes is no longer in the summaries', async () => {
   const providers = await testSession(servers);
   const a = await testReplica(await testSession(servers), { id: 'a' });
   const path = await provide(providers, 'orders', 'o-1');
-  await vi.waitFor(() => expect(a.derived().service('orders')?.health).toBe('healthy'));
+  await eventually(() => expect(a.derived().service('orders')?.health).toBe('healthy'));
   await providers.remove(path, -1);
-  await vi.waitFor(() => expect(a.derived().service('orders')?.health).toBe('down'));
+  await eventually(() => expect(a.derived().service('orders')?.health).toBe('down'));
   await providers.remove(where.providers('orders'), -1);
   await providers.remove(where.service('orders'), -1);
-  await vi.waitFor(() => expect(a.derived().services).toEqual([]));
-  await vi.waitFor(() => expect(a.derived().overview).toMatchObject({ services: 0, providers: 0 }));
+  await eventually(() => expect(a.derived().services).toEqual([]));
+  await eventually(() => expect(a.derived().overview).toMatchObject({ services: 0, providers: 0 }));
 });
 
 test('a provider that comes and goes raises the flap score of its service', async () => {
@@ -126,11 +108,11 @@ test('a provider that comes and goes raises the flap score of its service', asyn
   const a = await testReplica(await testSession(servers), { id: 'a' });
   for (let round = 1; round <= 3; round += 1) {
     const path = await provide(providers, 'orders', 'o-1');
-    await vi.waitFor(() => expect(a.view.service('orders').counts.total).toBe(1));
+    await eventually(() => expect(a.view.service('orders').counts.total).toBe(1));
     await providers.remove(path, -1);
-    await vi.waitFor(() => expect(a.view.service('orders').counts.total).toBe(0));
+    await eventually(() => expect(a.view.service('orders').counts.total).toBe(0));
   }
-  await vi.waitFor(() => expect(a.derived().service('orders')?.flaps).toBe(5));
+  await eventually(() => expect(a.derived().service('orders')?.flaps).toBe(5));
 });
 
 test('the summaries are spread over more nodes as they grow, the old ones go, and a reader is never without a service', async () => {
@@ -139,10 +121,10 @@ test('the summaries are spread over more nodes as they grow, the old ones go, an
   const a = await testReplica(await testSession(servers), { id: 'a', growBytes: 3_000 });
   const names = Array.from({ length: 60 }, (_, at) => `service-${String(at).padStart(2, '0')}`);
   await provide(providers, 'service-00', 'x');
-  await vi.waitFor(() => expect(a.derived().services).toHaveLength(1));
+  await eventually(() => expect(a.derived().services).toHaveLength(1));
   for (const name of names.slice(1)) await provide(providers, name, 'x');
-  await vi.waitFor(() => expect(a.derived().services.map(({ name }) => name)).toEqual(names));
-  await vi.waitFor(async () => {
+  await eventually(() => expect(a.derived().services.map(({ name }) => name)).toEqual(names));
+  await eventually(async () => {
     const shards = await childrenOf(providers, `${where.derived}/summaries`);
     const count = Number(shards[0]?.split('-')[0]);
     expect(count).toBeGreaterThanOrEqual(4);
@@ -185,13 +167,13 @@ test('what an older or a newer release wrote is read, and its shards go when the
     flaps: 0,
   });
   expect(a.aggregators().master?.id).toBe('newer');
-  expect(a.writes).toEqual([]);
+  expect(await a.writes()).toMatchObject({ ok: 0 });
   await writer.remove(latch.path, -1);
-  await vi.waitFor(() => expect(a.derived().overview?.by).toBe('a'));
-  await vi.waitFor(async () =>
+  await eventually(() => expect(a.derived().overview?.by).toBe('a'));
+  await eventually(async () =>
     expect(await childrenOf(writer, `${where.derived}/summaries`)).toEqual(['1-0']),
   );
-  await vi.waitFor(() => expect(a.derived().services).toEqual([]));
+  await eventually(() => expect(a.derived().services).toEqual([]));
   expect(await childrenOf(writer, where.derived)).toContain('quorum');
 });
 
@@ -199,10 +181,15 @@ test('the master removes the node of a provider that may not do so itself, and o
   const servers = await testServers();
   const providers = await testSession(servers);
   const a = await testReplica(await testSession(servers), { id: 'a' });
-  await vi.waitFor(() => expect(a.master.term).toBeDefined());
+  await eventually(async () => expect(await a.term()).toBeGreaterThan(0));
   const stays = await provide(providers, 'orders', 'stays', { status: 'down' });
   const leaves = await provide(providers, 'orders', 'leaves', { status: 'down', leaving: true });
-  await vi.waitFor(async () => expect(await providers.exists(leaves)).toBeUndefined());
-  await vi.waitFor(() => expect(a.told).toEqual([{ id: 'leaves', cause: 'deregistered' }]));
+  await eventually(async () => expect(await providers.exists(leaves)).toBeUndefined());
+  await eventually(() =>
+    expect(a.history.query({ id: 'leaves', limit: 9 }).at(-1)).toMatchObject({
+      event: 'left',
+      cause: 'deregistered',
+    }),
+  );
   expect(await providers.exists(stays)).toBeDefined();
 });

@@ -15,7 +15,8 @@ const line = (name: string, up: number, down = 0) => ({
 
 /** promtool, installed where a test run may install what it needs. */
 function checkMetrics(page: Buffer): { readonly status: number | null; readonly output: string } {
-  const check = () => spawnSync('promtool', ['check', 'metrics'], { input: page });
+  const check = () =>
+    spawnSync('promtool', ['check', 'metrics'], { input: page, encoding: 'utf8' });
   let checked = check();
   if (checked.error !== undefined && process.getuid?.() === 0) {
     spawnSync('apt-get', ['install', '-y', '--no-install-recommends', 'prometheus']);

@@ -1,123 +1,57 @@
-import { randomUUID } from 'node:crypto';
-import { onTestFinished } from 'vitest';
-import { causes, mayBeGone } from '../../src/aggregator/causes.ts';
-import { chronicle } from '../../src/aggregator/chronicle.ts';
-import { derivedReader } from '../../src/aggregator/derived.ts';
-import type { WriteResult } from '../../src/aggregator/derived-writer.ts';
-import { historyRing } from '../../src/aggregator/history.ts';
-import { type Master, openMaster } from '../../src/aggregator/master.ts';
-import { memberDirectory } from '../../src/aggregator/member-directory.ts';
-import { openMembership } from '../../src/aggregator/membership.ts';
-import type {
-  AggregatorsSnapshot,
-  DerivedSnapshot,
-  History,
-  LeaveCause,
-  View,
-} from '../../src/aggregator/ports.ts';
-import { openView } from '../../src/aggregator/view.ts';
-import { systemClock } from '../../src/kernel/clock.ts';
-import { silentLogger } from '../../src/kernel/log.ts';
-import { systemRandom } from '../../src/kernel/random.ts';
-import { layout, PROTECTION_DEFAULTS } from '../../src/registry/index.ts';
-import { openMirror, type Session } from '../../src/zookeeper/index.ts';
+import { Registry } from 'prom-client';
+import { type Aggregator, type LeaveCause, openAggregator } from '../../src/aggregator/index.ts';
+import type { Session } from '../../src/zookeeper/index.ts';
 
-/** The parts of an aggregator that judge, remember and derive, on a live view. */
-export interface Replica {
-  readonly view: View;
-  readonly history: History;
-  readonly master: Master;
-  derived(): DerivedSnapshot;
-  aggregators(): AggregatorsSnapshot;
-  /** The causes of the leaves, as they were told when they happened. */
-  readonly told: readonly { readonly id: string; readonly cause: LeaveCause | undefined }[];
-  readonly writes: readonly WriteResult[];
+/** An aggregator whose view is live, with what tests ask of its metrics and its feed. */
+export interface Replica extends Aggregator {
+  /** The causes of the leaves, as the feed told them when they happened. */
+  readonly told: readonly { readonly id: string; readonly cause: LeaveCause }[];
+  /** The token of the term in which it believes itself the master; 0: it does not. */
+  term(): Promise<number>;
+  writes(): Promise<Readonly<Record<string, number>>>;
 }
 
 export interface ReplicaOptions {
   readonly id: string;
-  /** Between two rounds of writes. */
+  /** Between two rounds of the master's writes. Default 20. */
   readonly everyMs?: number;
   readonly growBytes?: number;
 }
 
-/** Closed by the end of the test, before the session. */
-export async function testReplica(session: Session, options: ReplicaOptions): Promise<Replica> {
-  const where = layout();
-  const [clock, random, newId, logger] = [systemClock, systemRandom, randomUUID, silentLogger];
-  const roots = [where.services, where.overrides, where.derived, where.members, where.election];
-  const mirror = openMirror(session, { roots, auditEveryMs: 0 });
-  const judge = causes(mayBeGone(mirror));
-  const history = historyRing();
-  const chronicler = chronicle(judge, history);
-  const derived = derivedReader(where);
-  const members = memberDirectory(where, options.id);
-  mirror.onBatch(batch => {
-    chronicler.apply(batch);
-    derived.apply(batch);
-    members.apply(batch);
-  });
-  const fail = (error: unknown): void => {
-    throw error;
-  };
-  const view = openView({
-    where,
-    mirror,
-    clock,
-    lastZxid: () => session.lastZxid,
-    protection: PROTECTION_DEFAULTS,
-    conflictAfterMs: 60_000,
-    maxTombstones: 1_000,
-    maxGoneServices: 1_000,
-    sliceMs: 10,
-    onBegin: () => undefined,
-    judge: left => judge.judge(left).cause,
-    onRejected: () => undefined,
-    onError: fail,
-  });
-  const writes: WriteResult[] = [];
-  const { everyMs = 20, id, growBytes } = options;
-  const tuned = growBytes === undefined ? {} : { growBytes };
-  const master = openMaster({
+/** To be closed before the session. */
+export async function openReplica(session: Session, options: ReplicaOptions): Promise<Replica> {
+  const registry = new Registry();
+  const { id, ...tuned } = options;
+  const aggregator = await openAggregator({
     session,
-    where,
-    view,
-    derived: derived.snapshot,
     id,
-    clock,
-    random,
-    newId,
-    logger,
-    onWrite: result => writes.push(result),
-    everyMs,
-    ...tuned,
+    registry,
+    address: `${id}:7070`,
+    version: '1.0.0',
+    auditEveryMs: 0,
+    derived: { everyMs: 20, ...tuned },
   });
-  const told: { readonly id: string; readonly cause: LeaveCause | undefined }[] = [];
-  view.onNotice(({ transitions }) => {
-    master.note(transitions);
-    for (const transition of transitions) {
-      const cause = chronicler.note(transition);
-      if (transition.kind === 'left') told.push({ id: transition.id, cause });
-    }
+  await aggregator.view.ready();
+  const told: { readonly id: string; readonly cause: LeaveCause }[] = [];
+  aggregator.feed.subscribe({
+    onBatch({ events }) {
+      for (const event of events) {
+        if (event.type === 'left') told.push({ id: event.id, cause: event.cause });
+      }
+      return true;
+    },
+    onEnd: () => undefined,
   });
-  const address = `${id}:7070`;
-  const own = { session, where, id, address, version: '1.0.0', clock, random, newId, logger };
-  const membership = openMembership({ ...own, view: view.state.kind });
-  view.onState(state => membership.report(state.kind));
-  onTestFinished(async () => {
-    await master.close();
-    await membership.close();
-    view.close();
-    await mirror.close();
-  });
-  await view.ready();
-  return {
-    view,
-    history,
-    master,
-    derived: derived.snapshot,
-    aggregators: () => members.snapshot(view.state.kind),
+  const valuesOf = async (name: string) =>
+    (await registry.getSingleMetric(name)?.get())?.values ?? [];
+  return Object.assign(aggregator, {
     told,
-    writes,
-  };
+    async term() {
+      return (await valuesOf('rollcall_master_term_token'))[0]?.value ?? 0;
+    },
+    async writes() {
+      const values = await valuesOf('rollcall_derived_writes_total');
+      return Object.fromEntries(values.map(({ labels, value }) => [labels['result'], value]));
+    },
+  });
 }
