@@ -48,7 +48,8 @@ export interface ServiceState {
   claim(claim: ProviderClaim, step: Step): void;
   /** The znode is there, and holds no record. */
   reject(rejected: RejectedClaim, step: Step): void;
-  unclaim(node: MirrorNode, zxid: bigint, step: Step): void;
+  /** @param unread it had said something more that could not be read before it went: a crash says nothing, so it said that it goes. */
+  unclaim(node: MirrorNode, zxid: bigint, unread: boolean, step: Step): void;
   override(
     id: string,
     override: Override | undefined,
@@ -221,8 +222,8 @@ export function serviceState(parts: ServiceStateParts): ServiceState {
     step.into?.listings.push({ service: name, id, before, after, cause });
   };
 
-  const drop = (claim: ProviderClaim, how: Departure['how'], zxid: bigint, step: Step): void =>
-    refresh(claim.record.id, { how, drained: saysItGoes(claim.record) }, zxid, step);
+  const drop = (claim: ProviderClaim, how: Departure, zxid: bigint, step: Step): void =>
+    refresh(claim.record.id, how, zxid, step);
 
   return {
     name,
@@ -234,7 +235,7 @@ export function serviceState(parts: ServiceStateParts): ServiceState {
       const before = claims.put(claim);
       const { id } = claim.record;
       if (before !== undefined && before.record.id !== id)
-        drop(before, 'replaced', claim.mzxid, step);
+        drop(before, { how: 'replaced', drained: false }, claim.mzxid, step);
       refresh(id, { how: 'replaced', drained: false }, claim.mzxid, step);
     },
     reject(rejected, step) {
@@ -250,12 +251,14 @@ export function serviceState(parts: ServiceStateParts): ServiceState {
         detail,
         previous,
       });
-      if (before !== undefined) drop(before, 'rejected', mzxid, step);
+      if (before !== undefined) drop(before, { how: 'rejected', drained: false }, mzxid, step);
     },
-    unclaim(node, zxid, step) {
+    unclaim(node, zxid, unread, step) {
       rejects.delete(node.path);
       const before = claims.remove(node.path);
-      if (before !== undefined) drop(before, 'gone', zxid, step);
+      if (before === undefined) return;
+      const drained = unread || saysItGoes(before.record);
+      drop(before, { how: 'gone', drained }, zxid, step);
     },
     override(id, override, { znode, czxid, zxid }, step) {
       const previousOverride = overrides.get(id);

@@ -45,7 +45,7 @@ export function viewIntake(parts: ViewIntakeParts): ViewIntake {
     const { node } = change;
     if (change.kind === 'gone') {
       state.memory.ledgers.providers.gone();
-      state.unclaim(node, change.zxid, step);
+      state.unclaim(node, change.zxid, change.unread === true, step);
       return;
     }
     if (change.previous === undefined) state.memory.ledgers.providers.joined(node.czxid);

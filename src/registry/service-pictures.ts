@@ -58,7 +58,10 @@ export function servicePictures(options: PicturesOptions): ServicePictures {
   const takeProvider = (known: ServicePicture, service: string, change: NodeChange): void => {
     const { path, czxid, ephemeralOwner: sessionId } = change.node;
     remembered.delete(path);
-    if (change.kind === 'gone') return known.roster.drop(path);
+    if (change.kind === 'gone') {
+      // What it said last could not be read any more; a crash says nothing, so it said that it goes.
+      return change.unread === true ? known.roster.reject(path) : known.roster.drop(path);
+    }
     const parsed = readProvider(change.data);
     if (parsed.ok) {
       const record = { ...parsed.record, service }; // the path wins

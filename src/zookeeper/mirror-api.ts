@@ -31,7 +31,13 @@ export type MirrorChange =
       readonly previous: MirrorNode | undefined;
     }
   /** `zxid`: an upper bound of the deletion's zxid (the parent's pzxid, read after it; of a parent that went too: the answer's zxid). */
-  | { readonly kind: 'gone'; readonly node: MirrorNode; readonly zxid: bigint }
+  | {
+      readonly kind: 'gone';
+      readonly node: MirrorNode;
+      readonly zxid: bigint;
+      /** Its data was announced to have changed after what `node` says, and it was gone before that could be read. */
+      readonly unread?: true;
+    }
   /** Only the node's pzxid moved (a child came or went). */
   | { readonly kind: 'directory'; readonly node: MirrorNode };
 

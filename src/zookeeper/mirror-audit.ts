@@ -132,6 +132,7 @@ function repair(parts: MirrorParts, path: ZnodePath, need: Need): number {
     mark: parts.mark.value(),
     eventAtMs: undefined,
     reason: 'audit',
+    dataChanged: false,
   });
   return 1;
 }

@@ -29,6 +29,8 @@ export interface Note {
   /** undefined for what no event announced. */
   readonly eventAtMs: number | undefined;
   readonly reason: 'watch' | 'audit';
+  /** A change of its data was announced, and no finished read has covered it. */
+  readonly dataChanged: boolean;
 }
 
 /** Changed paths that are still to be read, each with the mark of the oldest event that no finished read has covered. */
@@ -50,6 +52,8 @@ export interface Pending {
   lower(path: ZnodePath, mark: bigint): void;
   /** The oldest queued note; it is in flight until it is finished or put back. A path is never in flight twice. */
   take(): Note | undefined;
+  /** Whether a change of the path's data was announced that no finished read has covered. */
+  dataChanged(path: ZnodePath): boolean;
   /** What came in for a path while it is in flight. */
   arrived(path: ZnodePath): Need | undefined;
   /** The read of a taken note has been applied. What came in meanwhile is queued with a mark of its own. */
@@ -110,6 +114,8 @@ export function pending(marks: Pick<Watermark, 'add' | 'remove'>): Pending {
       inFlight.set(first.value.path, first.value);
       return first.value;
     },
+    dataChanged: path =>
+      [queued, inFlight, later].some(notes => notes.get(path)?.dataChanged === true),
     arrived: path => later.get(path)?.need,
     finish(note) {
       const { next } = land(note.path);
@@ -144,6 +150,7 @@ function mergeNotes(older: Note, newer: Note): Note {
     mark: older.mark < newer.mark ? older.mark : newer.mark,
     eventAtMs: older.eventAtMs ?? newer.eventAtMs,
     reason: older.reason === 'watch' || newer.reason === 'watch' ? 'watch' : 'audit',
+    dataChanged: older.dataChanged || newer.dataChanged,
   };
 }
 

@@ -48,7 +48,7 @@ export function settle(
   );
 
   const left = (note: Note, zxid: bigint): void => {
-    edit.remove(note.path, zxid);
+    edit.remove(note.path, zxid, note.dataChanged);
     trust.isGone(note.path);
     pending.finish(note);
   };
@@ -68,7 +68,8 @@ export function settle(
     parts.delivery.listSize(listAnswerBytes(answer.names));
     trust.wasListed(path);
     for (const child of [...tree.childPaths(path)]) {
-      if (!names.has(nameOf(child))) edit.remove(child, stat?.pzxid ?? parts.lastZxid());
+      if (!names.has(nameOf(child)))
+        edit.remove(child, stat?.pzxid ?? parts.lastZxid(), pending.dataChanged(child));
     }
     if (stat !== undefined) edit.moved(path, stat);
     for (const name of names) {
@@ -80,6 +81,7 @@ export function settle(
           ...note,
           path: child,
           mark: oldestMark,
+          dataChanged: false,
           need: note.need.deep ? WHOLE : NODE,
         });
     }

@@ -24,8 +24,8 @@ export interface TreeEdit {
    * and what was below it go first.
    */
   put(path: ZnodePath, stat: Stat, data: Buffer): void;
-  /** The node and all below it are gone, at the latest at `zxid`. */
-  remove(path: ZnodePath, zxid: bigint): void;
+  /** The node and all below it are gone, at the latest at `zxid`. `unread`: its last change could not be read any more. */
+  remove(path: ZnodePath, zxid: bigint, unread?: boolean): void;
   /** The stat of a directory after one of its children went, or together with its list. */
   moved(path: ZnodePath, stat: Stat): void;
   /** In the order they were made; directories of which only the pzxid (or the count of deletions) moved come last, once each. */
@@ -128,11 +128,17 @@ export function mirrorTree(options: { readonly keepData: boolean }): MirrorTree 
 
     return {
       put,
-      remove: (path, zxid) =>
+      remove: (path, zxid, unread = false) =>
         take(
           path,
           () => false,
-          node => made.push({ kind: 'gone', node, zxid }),
+          node =>
+            made.push({
+              kind: 'gone',
+              node,
+              zxid,
+              ...(unread && node.path === path ? { unread: true } : {}),
+            }),
         ),
       moved: (path, stat) => {
         const known = nodes.get(path);

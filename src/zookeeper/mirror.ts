@@ -79,6 +79,7 @@ export function openMirrorWith(
       mark: mark.markOf(event),
       eventAtMs: clock.nowMs(),
       reason: 'watch',
+      dataChanged: event.type === 'data-changed',
     });
     delivery.touch();
     pump.wake();

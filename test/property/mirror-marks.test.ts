@@ -136,6 +136,7 @@ function play(
         mark: mark.markOf(event),
         eventAtMs: 0,
         reason: 'watch',
+        dataChanged: !sent.deleted,
       });
       return;
     }

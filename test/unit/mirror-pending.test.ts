@@ -18,7 +18,7 @@ function books(lastZxid = 100n) {
 }
 
 function note(path: string, need: Need, mark: bigint, reason: Note['reason'] = 'watch'): Note {
-  return { path, need, mark, eventAtMs: Number(mark), reason };
+  return { path, need, mark, eventAtMs: Number(mark), reason, dataChanged: false };
 }
 
 test('a path that changes again before it is read is read once, with its older mark', () => {
@@ -150,4 +150,23 @@ test('the marks of a part of the tree are those at or below it, also above sever
   const whole = pathMarks(['/']);
   whole.add('/x/y', 2n);
   expect(['/', '/x', '/x/y', '/z'].map(whole.min)).toEqual([2n, 2n, 2n, undefined]);
+});
+
+test('a deletion remembers that a change of the data was announced and never read', () => {
+  const { noted } = books();
+  noted.note({ ...note('/r/a', NODE, 5n), dataChanged: true });
+  const inFlight = noted.take();
+  noted.note(note('/r/a', GONE, 7n));
+  expect(noted.dataChanged('/r/a')).toBe(true);
+  if (inFlight !== undefined) noted.putBack(inFlight, GONE);
+  expect(noted.take()).toMatchObject({ need: GONE, dataChanged: true });
+});
+
+test('a change of the data that was read is forgotten', () => {
+  const { noted } = books();
+  noted.note({ ...note('/r/a', NODE, 5n), dataChanged: true });
+  const inFlight = noted.take();
+  if (inFlight !== undefined) noted.finish(inFlight);
+  noted.note(note('/r/a', GONE, 7n));
+  expect(noted.dataChanged('/r/a')).toBe(false);
 });
