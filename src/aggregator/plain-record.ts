@@ -1,6 +1,7 @@
 import {
   type Parsed,
   MAX_RECORD_BYTES,
+  nestsTooDeep,
   type ProviderRecord,
   readProvider,
 } from '../registry/index.ts';
@@ -13,12 +14,14 @@ import {
  */
 export function readProviderQuickly(bytes: Buffer): Parsed<ProviderRecord> {
   if (bytes.length > MAX_RECORD_BYTES) return readProvider(bytes);
+  const text = bytes.toString('utf8');
   let json: unknown;
   try {
-    json = JSON.parse(bytes.toString('utf8'));
+    json = JSON.parse(text);
   } catch {
     return readProvider(bytes);
   }
+  if (nestsTooDeep(text)) return readProvider(bytes);
   const record = plainRecord(json);
   return record === undefined ? readProvider(bytes) : { ok: true, record };
 }

@@ -21,6 +21,7 @@ export {
   ServiceNameSchema,
   WeightSchema,
 } from './record.ts';
+export { nestsTooDeep } from './json-depth.ts';
 export { DEFAULT_ROOT, type Layout, layout, type Place, placeOf, sequenceOf } from './layout.ts';
 export {
   type Claim,

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { RollcallError } from '../kernel/errors.ts';
+import { MAX_JSON_DEPTH, nestsTooDeep } from './json-depth.ts';
 
 /** The version of the provider record that this release writes. Higher ones are read all the same. */
 export const RECORD_VERSION = 1;
@@ -106,15 +107,20 @@ export function parseRecord<T>(schema: z.ZodType<T>, bytes: Buffer): Parsed<T> {
       detail: `${bytes.length} bytes; at most ${MAX_RECORD_BYTES} are read`,
     };
   }
+  const text = bytes.toString('utf8');
   let json: unknown;
   try {
-    json = JSON.parse(bytes.toString('utf8'));
+    json = JSON.parse(text);
   } catch (error) {
     return {
       ok: false,
       reason: 'not-json',
       detail: error instanceof Error ? error.message : 'not JSON',
     };
+  }
+  if (nestsTooDeep(text)) {
+    const detail = `it nests deeper than ${MAX_JSON_DEPTH} levels`;
+    return { ok: false, reason: 'invalid', detail };
   }
   const parsed = schema.safeParse(json);
   if (parsed.success) return { ok: true, record: parsed.data };
