@@ -3,9 +3,7 @@
  * one, and which. Counts are powers of two, so that growing splits every shard in two.
  */
 
-/** No derived node may grow beyond this. */
-export const SHARD_BOUND_BYTES = 512 * 1024;
-/** A shard that is larger makes the count grow. */
+/** A shard that is larger makes the count grow: with the largest summary there can be, about 100 KiB, it stays below 512 KiB. */
 export const SHARD_GROW_BYTES = 384 * 1024;
 export const MAX_SHARDS = 1024;
 
