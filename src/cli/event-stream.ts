@@ -8,7 +8,7 @@ export interface ServerEvent {
 /** Takes text as it comes in and gives the events that are complete. */
 export interface EventParser {
   push(text: string): readonly ServerEvent[];
-  /** The last id so far; also ids of messages without data count. */
+  /** The id up to which events were given: of the last message that was complete, with or without data. */
   readonly lastId: string | undefined;
   /** How long to wait before a reconnect, when the server has said so. */
   readonly retryMs: number | undefined;
@@ -19,6 +19,8 @@ export function eventParser(): EventParser {
   let rest = '';
   let type = '';
   let data: string[] = [];
+  /** Of the message that is coming in. Cut before its end, it must not count: its event was never given. */
+  let nextId: string | undefined;
   let lastId: string | undefined;
   let retryMs: number | undefined;
 
@@ -28,10 +30,11 @@ export function eventParser(): EventParser {
     const value = colon === -1 ? '' : line.slice(colon + 1).replace(/^ /, '');
     if (name === 'event') type = value;
     else if (name === 'data') data.push(value);
-    else if (name === 'id' && !value.includes('\0')) lastId = value;
+    else if (name === 'id' && !value.includes('\0')) nextId = value;
     else if (name === 'retry' && /^\d{1,9}$/.test(value)) retryMs = Number(value);
   };
   const finish = (): ServerEvent | undefined => {
+    lastId = nextId;
     const event = { type: type === '' ? 'message' : type, data: data.join('\n'), id: lastId };
     const empty = data.length === 0;
     type = '';

@@ -316,5 +316,3 @@ export interface SessionMetrics {
   /** A packet (request or answer) came near `jute.maxbuffer`: share is 0..1 and above. */
   packet(share: number): void;
 }
-
-export type * from './mirror-api.ts';

@@ -1,5 +1,6 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
-import type { MirrorMetrics, SessionMetrics, SessionState } from './api.ts';
+import type { SessionMetrics, SessionState } from './api.ts';
+import type { MirrorMetrics } from './mirror-api.ts';
 
 const STATES: readonly SessionState['kind'][] = [
   'connecting',

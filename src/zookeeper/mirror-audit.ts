@@ -1,5 +1,6 @@
 import { hasCode } from '../kernel/errors.ts';
-import type { MirrorNode, Session, Stat, ZnodePath } from './api.ts';
+import type { Session, Stat, ZnodePath } from './api.ts';
+import type { MirrorNode } from './mirror-api.ts';
 import type { MirrorParts } from './mirror-parts.ts';
 import { childOf } from './mirror-paths.ts';
 import { GONE, type Need, NODE, RELIST, WHOLE } from './mirror-pending.ts';

@@ -3,7 +3,7 @@ import { errorText } from '../kernel/errors.ts';
 import { listeners } from '../kernel/listeners.ts';
 import type { Logger } from '../kernel/log.ts';
 import { nextTurn } from '../kernel/turn.ts';
-import type { MirrorBatch, MirrorMetrics, MirrorState } from './api.ts';
+import type { MirrorBatch, MirrorMetrics, MirrorState } from './mirror-api.ts';
 import type { MirrorTree, TreeEdit } from './mirror-tree.ts';
 import type { MirrorTrust } from './mirror-trust.ts';
 

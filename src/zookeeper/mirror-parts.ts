@@ -1,6 +1,7 @@
 import type { Clock } from '../kernel/clock.ts';
 import type { Logger } from '../kernel/log.ts';
-import type { MirrorOptions, Session, ZnodePath } from './api.ts';
+import type { Session, ZnodePath } from './api.ts';
+import type { MirrorOptions } from './mirror-api.ts';
 import type { MirrorDelivery } from './mirror-delivery.ts';
 import type { Pending } from './mirror-pending.ts';
 import type { AnswerSizes } from './mirror-sizes.ts';

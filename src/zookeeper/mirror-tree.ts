@@ -1,4 +1,5 @@
-import type { MirrorChange, MirrorNode, Stat, ZnodePath } from './api.ts';
+import type { Stat, ZnodePath } from './api.ts';
+import type { MirrorChange, MirrorNode } from './mirror-api.ts';
 import { nameOf, parentOf } from './path.ts';
 
 /**

@@ -1,10 +1,5 @@
-import type {
-  Mirror,
-  MirrorBatch,
-  MirrorNode,
-  Session,
-  ZnodePath,
-} from '../../src/zookeeper/api.ts';
+import type { Session, ZnodePath } from '../../src/zookeeper/api.ts';
+import type { Mirror, MirrorBatch, MirrorNode } from '../../src/zookeeper/mirror-api.ts';
 import { childOf } from '../../src/zookeeper/mirror-paths.ts';
 
 export interface Facts {

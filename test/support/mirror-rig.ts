@@ -1,6 +1,7 @@
 import { expect, vi } from 'vitest';
 import { faultProxy, type FaultProxy } from '../../src/testing/index.ts';
-import type { Mirror, MirrorOptions, Session } from '../../src/zookeeper/api.ts';
+import type { Session } from '../../src/zookeeper/api.ts';
+import type { Mirror, MirrorOptions } from '../../src/zookeeper/mirror-api.ts';
 import { openMirror } from '../../src/zookeeper/mirror.ts';
 import { openSession } from '../../src/zookeeper/session.ts';
 import { type MirrorRecord, mirrored, readDirectly, recordMirror } from './mirror-record.ts';

@@ -97,6 +97,14 @@ test('an event stream is read whatever way it is cut', () => {
   }
 });
 
+test('an id counts only when its message is complete: what was cut off is asked for again', () => {
+  const parser = eventParser();
+  parser.push('event: left\ndata: {}\nid: 7\n\nevent: left\ndata: {}\nid: 8\n');
+  expect(parser.lastId).toBe('7');
+  parser.push('\n');
+  expect(parser.lastId).toBe('8');
+});
+
 test('people read one line for each thing that happened', () => {
   const at = new Date(2026, 10, 22, 13, 31, 0);
   const say = (type: string, data: unknown) =>

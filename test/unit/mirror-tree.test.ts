@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import type { MirrorChange, Stat } from '../../src/zookeeper/api.ts';
+import type { Stat } from '../../src/zookeeper/api.ts';
+import type { MirrorChange } from '../../src/zookeeper/mirror-api.ts';
 import { mirrorTree, type MirrorTree, type TreeEdit } from '../../src/zookeeper/mirror-tree.ts';
 
 function stat(facts: Partial<Stat> & { readonly czxid: bigint }): Stat {
