@@ -40,7 +40,8 @@ function extended(record: object, additions: Additions): string {
 }
 
 function providerAdditions({ znode, czxid, since, override, healthy }: ListedProvider): Additions {
-  return { znode, czxid: czxid.toString(), since, override, healthy };
+  // Only a pick says `suspect`: a record that has such a field must not pass for one.
+  return { znode, czxid: czxid.toString(), since, override, healthy, suspect: undefined };
 }
 
 export const providerJson = remembered<ListedProvider>(provider =>
