@@ -15,7 +15,12 @@ import type { ServerAddress } from './server-list.ts';
 export type Ending =
   /** It took us; later the connection ended. */
   | { readonly kind: 'detached'; readonly error: RollcallError; readonly attachedForMs: number }
-  | { readonly kind: 'failed'; readonly error: RollcallError }
+  | {
+      readonly kind: 'failed';
+      readonly error: RollcallError;
+      /** It accepted the connection, and closed it instead of answering the handshake. */
+      readonly shunned: boolean;
+    }
   /** The session is gone on the server: the next try asks for a new one. */
   | { readonly kind: 'expired' }
   /** It does not accept our credentials. */
@@ -108,10 +113,11 @@ export function openAttachment(options: AttachmentOptions): Attachment {
     finish(ending);
   };
 
-  const drop = (error: RollcallError): void => {
+  const drop = (error: RollcallError, shunned = false): void => {
     const attachedForMs = clock.nowMs() - attachedAtMs;
+    const wasAttached = phase === 'attached';
     over(
-      phase === 'attached' ? { kind: 'detached', error, attachedForMs } : { kind: 'failed', error },
+      wasAttached ? { kind: 'detached', error, attachedForMs } : { kind: 'failed', error, shunned },
       error,
     );
   };
@@ -141,7 +147,10 @@ export function openAttachment(options: AttachmentOptions): Attachment {
 
   const welcome = (frame: Buffer): void => {
     const { timeoutMs, sessionId, password } = readWelcome(frame);
-    if (timeoutMs <= 0) return expire();
+    if (timeoutMs <= 0) {
+      if (memory.credentials.sessionId !== 0n) return expire();
+      return drop(connectionLoss(`${link.address} gives no new session`));
+    }
     deadline.cancel();
     memory.credentials = { sessionId, password };
     alive.negotiated(timeoutMs, helloSentAtMs);
@@ -243,7 +252,7 @@ export function openAttachment(options: AttachmentOptions): Attachment {
 
   const link = openLink(
     { server: options.server, tls: options.tls, clock },
-    { opened, frame, gone: drop },
+    { opened, frame, gone: error => drop(error, phase === 'welcoming') },
   );
   const deadline = clock.after(options.connectTimeoutMs, () => {
     if (phase === 'opening' || phase === 'welcoming')
@@ -268,7 +277,7 @@ export function openAttachment(options: AttachmentOptions): Attachment {
       alive.pinged(nowMs);
       send(frameOfPing, OP.ping);
     },
-    drop,
+    drop: error => drop(error),
   };
 }
 

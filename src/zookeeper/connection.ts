@@ -7,6 +7,8 @@ import {
   type Ending,
   openAttachment,
 } from './attachment.ts';
+import { NEW_SESSION } from './handshake.ts';
+import { takesNewSessions } from './probe.ts';
 import { addressText, type Rotation, type ServerAddress } from './server-list.ts';
 
 /** An attachment that ended sooner than this counts as a failed try: a server that drops us at once is not asked at speed. */
@@ -16,12 +18,15 @@ const LEAST_CAP_MS = 500;
 const MOST_CAP_MS = 5000;
 const REFUSED_FIRST_MS = 1000;
 const REFUSED_CAP_MS = 30_000;
+/** So many rounds of closed handshakes, while the session is lost anyway, before we look whether the ensemble was rebuilt. */
+const SHUNNED_ROUNDS = 3;
 
 export interface ConnectionOptions extends Omit<AttachmentOptions, 'server'> {
   readonly servers: Rotation;
   readonly random: () => number;
   readonly logger: Logger;
   readonly refused: (error: RollcallError) => void;
+  readonly isLost: () => boolean;
 }
 
 /** Goes from server to server until one takes us, and again when it is gone; with back-off between the rounds. */
@@ -38,12 +43,36 @@ export function openConnection(options: ConnectionOptions): Connection {
   let present: Attachment | undefined;
   let failures = 0;
   let refusals = 0;
+  let shunned = 0;
 
   const attempt = async (server: ServerAddress): Promise<Ending> => {
     present = openAttachment({ ...options, server });
     const ending = await present.ended;
     present = undefined;
     return ending;
+  };
+
+  /**
+   * A server closes the handshake of a client that has seen more than itself. When all do, for long, and take others, then the
+   * ensemble was rebuilt or restored, and would shun us for ever: what we have seen is forgotten with the session.
+   */
+  const reconsider = async (server: ServerAddress, ending: Ending): Promise<Ending> => {
+    shunned = ending.kind === 'failed' ? shunned + (ending.shunned ? 1 : 0) : 0;
+    if (shunned < SHUNNED_ROUNDS * servers.size || !options.isLost()) return ending;
+    shunned = 0;
+    const { tls, connectTimeoutMs: deadlineMs, askedTimeoutMs: timeoutMs, memory } = options;
+    const probe = { server, tls, clock, timeoutMs, deadlineMs, signal: stopped.signal };
+    if (!(await takesNewSessions(probe)) || stopped.signal.aborted) return ending;
+    const again = await attempt(server);
+    if (again.kind === 'failed' && again.shunned) {
+      logger.warn(
+        { server: addressText(server) },
+        'ZooKeeper has gone back behind what was seen of it',
+      );
+      memory.credentials = NEW_SESSION;
+      memory.lastZxid = 0n;
+    }
+    return again;
   };
 
   /** How long to wait before the next try. */
@@ -90,7 +119,7 @@ export function openConnection(options: ConnectionOptions): Connection {
   const run = async (): Promise<void> => {
     let server = servers.next();
     while (!stopped.signal.aborted) {
-      const ending = await attempt(server);
+      const ending = await reconsider(server, await attempt(server));
       if (stopped.signal.aborted) return;
       const waitMs = judge(server, ending);
       if (ending.kind !== 'expired') server = servers.next();

@@ -49,6 +49,7 @@ export function creates(context: CreateContext): Creates {
       );
     } catch (error) {
       if (isRefusal(error)) reservation?.release();
+      else reservation?.created(path); // It may be there; near the limit the server's own list tells.
       if (signal?.aborted === true && underWay !== undefined && isOnlyOurs(mode))
         void undo(underWay, lost());
       throw error;

@@ -1,4 +1,4 @@
-import { RollcallError } from '../kernel/errors.ts';
+import { hasCode, RollcallError } from '../kernel/errors.ts';
 import type { ZnodePath } from './api.ts';
 
 /**
@@ -53,6 +53,15 @@ export function ephemeralBudget(
     for (const path of paths) add(path);
   };
 
+  /** A server before 3.6 has no such list: then our own count stands. */
+  const recount = async (ask: () => Promise<readonly ZnodePath[]>): Promise<void> => {
+    try {
+      correct(await ask());
+    } catch (error) {
+      if (!hasCode(error, 'UNIMPLEMENTED')) throw error;
+    }
+  };
+
   const reservation = (bytes: number): Reservation => {
     let open = true;
     reservedBytes += bytes;
@@ -76,7 +85,7 @@ export function ephemeralBudget(
     async reserve(paths, ask) {
       const sizes = paths.map(path => weigh(path) + SEQUENCE_BYTES);
       const wanted = sizes.reduce((sum, size) => sum + size, 0);
-      if (ownedBytes + reservedBytes + wanted > limitBytes) correct(await ask());
+      if (ownedBytes + reservedBytes + wanted > limitBytes) await recount(ask);
       if (ownedBytes + reservedBytes + wanted > limitBytes) {
         const message = `this session's ephemeral nodes take ${ownedBytes + reservedBytes} of ${limitBytes} bytes already: open another session for more`;
         throw new RollcallError('EPHEMERAL_LIMIT', message, {

@@ -149,6 +149,7 @@ export function openCore(options: CoreOptions): SessionCore {
     requests,
     memory,
     hooks,
+    isLost: () => lifecycle.state.kind === 'lost',
     refused(reason) {
       logger.error({ error: errorText(reason) }, 'ZooKeeper refuses our credentials');
       lifecycle.apply({ kind: 'refused', reason });

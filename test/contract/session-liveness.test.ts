@@ -223,3 +223,42 @@ test('close takes the ephemeral nodes with it, also while the session is on its 
   await session.close();
   expect(await observer.exists('/e')).toBeUndefined();
 });
+
+test('an ensemble that was rebuilt from nothing, and is behind what we saw, takes us again', async () => {
+  const first = await startZooKeeper();
+  const port = first.servers[0]?.port ?? 0;
+  await using session = await openSession({ servers: first.connectString, timeoutMs: 600 });
+  for (let count = 0; count < 50; count += 1) await session.ensurePath(`/n${count}`);
+  const seen = session.lastZxid;
+  await first.close();
+  await using second = await startZooKeeper({ port });
+  expect(second.connectString).toBe(`127.0.0.1:${port}`);
+  await vi.waitFor(() => expect(session.state.kind).toBe('connected'), patience);
+  expect(session.epoch).toBe(2);
+  expect(await session.exists('/n1')).toBeUndefined();
+  expect(session.lastZxid).toBeLessThan(seen);
+});
+
+test('a server without a quorum closes handshakes too, and the old session outlives that', async () => {
+  await using zookeeper = await startZooKeeper({ servers: 3 });
+  let tries = 0;
+  const count = (): void => {
+    tries += 1;
+  };
+  await using session = await openSession({
+    servers: zookeeper.connectString,
+    timeoutMs: 1000,
+    logger: { debug: count, info: () => undefined, warn: count, error: () => undefined },
+  });
+  await session.create('/mine', Buffer.alloc(0), { mode: 'ephemeral' });
+  const { sessionId } = session;
+  const [, second, third] = zookeeper.servers;
+  await Promise.all([second?.kill(), third?.kill()]);
+  await vi.waitFor(() => expect(session.state.kind).toBe('lost'), patience);
+  tries = 0;
+  await vi.waitFor(() => expect(tries).toBeGreaterThanOrEqual(24), patience);
+  await Promise.all([second?.start(), third?.start()]);
+  await session.connected();
+  expect(session.sessionId).toBe(sessionId);
+  expect((await session.exists('/mine'))?.ephemeralOwner).toBe(sessionId);
+});

@@ -49,7 +49,7 @@ test('no byte is copied twice: a long answer costs what it weighs', () => {
   }
   expect(frame?.length).toBe(chunkBytes * chunks);
   expect(copiedBytes).toBeLessThanOrEqual(stream.length);
-  expect(concat).not.toHaveBeenCalled();
+  expect(concat.mock.calls.length).toBe(0);
 });
 
 test('ten thousand frames in one chunk are not copied at all', () => {
@@ -60,7 +60,7 @@ test('ten thousand frames in one chunk are not copied at all', () => {
   let count = 0;
   while (splitter.next() !== undefined) count += 1;
   expect(count).toBe(10_000);
-  expect(copy).not.toHaveBeenCalled();
+  expect(copy.mock.calls.length).toBe(0);
 });
 
 test.each([-1, -2_147_483_648, 1001])('an announced length of %d is refused', length => {
