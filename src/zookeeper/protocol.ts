@@ -85,8 +85,6 @@ export interface ReplyHeader {
   readonly error: number;
 }
 
-export const REPLY_HEADER_BYTES = 16;
-
 export function readReplyHeader(reader: JuteReader): ReplyHeader {
   return { xid: reader.int(), zxid: reader.long(), error: reader.int() };
 }
