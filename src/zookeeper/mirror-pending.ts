@@ -48,6 +48,8 @@ export interface Pending {
    * nothing is in flight.
    */
   doubtDeletions(): void;
+  /** All that is queued is about to be read anyway. To be called when nothing is in flight. */
+  clear(): void;
   /** An older change turned out to be covered by the read that this path waits for. */
   lower(path: ZnodePath, mark: bigint): void;
   /** The oldest queued note; it is in flight until it is finished or put back. A path is never in flight twice. */
@@ -125,6 +127,10 @@ export function pending(marks: Pick<Watermark, 'add' | 'remove'>): Pending {
       const { held = note, next } = land(note.path);
       file(queued, { ...held, need });
       if (next !== undefined) file(queued, next);
+    },
+    clear() {
+      for (const note of queued.values()) left(note);
+      queued.clear();
     },
     doubtDeletions() {
       for (const [path, note] of queued)

@@ -74,6 +74,7 @@ export function mirrorSync(parts: MirrorParts, sink: EventSink, outcome: SyncOut
     const chosen = await choose(signal);
     await chosen.arm(signal);
     await outcome.quiet();
+    if (parts.lastZxid() < mark.value()) forget();
     const reason = everComplete ? 'resync' : 'cold';
     await scan(parts, chosen, reason, signal);
     if (signal.aborted) return;
@@ -87,6 +88,25 @@ export function mirrorSync(parts: MirrorParts, sink: EventSink, outcome: SyncOut
     delivery.becomeLive();
     delivery.touch();
     outcome.complete(chosen, signal);
+  };
+
+  /**
+   * The ensemble went back behind what was delivered: it was rebuilt or restored. Its zxids say nothing of the nodes that we know,
+   * so all of them are gone, and what there is now is read as in the beginning.
+   */
+  const forget = (): void => {
+    logger.warn(
+      { watermark: String(mark.value()), zxid: String(parts.lastZxid()) },
+      'the ensemble was rebuilt: the mirror begins again',
+    );
+    const edit = parts.tree.edit();
+    for (const root of parts.roots) edit.remove(root, 0n);
+    for (const path of [...parts.tree.paths()]) edit.remove(path, 0n);
+    parts.pending.clear();
+    mark.restart();
+    everComplete = false;
+    delivery.deliver(edit, { reason: 'resync', watermarkBefore: 0n, eventAtMs: undefined });
+    delivery.touch();
   };
 
   /** Servers may be of different versions while an ensemble is upgraded. */

@@ -6,7 +6,7 @@ import { pathMarks } from './mirror-marks.ts';
  * began after the event takes it away.
  */
 export interface Watermark {
-  /** Everything with a zxid ≤ this has been delivered. It never goes back: the session never takes a server that is behind it. */
+  /** Everything with a zxid ≤ this has been delivered. It never goes back but for `restart`. */
   value(): bigint;
   /**
    * The mark of an event that comes in now. Every event up to the newest answer's zxid came before that answer, and events come in
@@ -21,6 +21,8 @@ export interface Watermark {
   freeze(): void;
   /** Everything was read again. */
   thaw(): void;
+  /** The ensemble was rebuilt, and its zxids with it: frozen at 0, as in the beginning. No marks may be left. */
+  restart(): void;
 }
 
 export interface WatermarkParts {
@@ -55,6 +57,10 @@ export function watermark(parts: WatermarkParts): Watermark {
     },
     thaw() {
       frozen = false;
+    },
+    restart() {
+      frozen = true;
+      floor = 0n;
     },
   };
 }
