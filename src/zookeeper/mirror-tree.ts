@@ -185,7 +185,9 @@ function nodeFrom(
   known: MirrorNode | undefined,
 ): MirrorNode {
   const { czxid, mzxid, version, ephemeralOwner, ctimeMs, mtimeMs } = stat;
-  const { pzxid, deletions } = newerDirectory(known, stat.pzxid, deletionsOf(stat));
+  let { pzxid } = stat;
+  let deletions = deletionsOf(stat);
+  if (known !== undefined) ({ pzxid, deletions } = newerDirectory(known, pzxid, deletions));
   return { path, czxid, mzxid, pzxid, version, ephemeralOwner, ctimeMs, mtimeMs, deletions, data };
 }
 
