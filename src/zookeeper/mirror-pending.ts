@@ -44,10 +44,10 @@ export interface Pending {
   has(path: ZnodePath): boolean;
   note(note: Note): void;
   /**
-   * Events were missed, and a deleted path may have been made again since: what was noted as gone must be read. To be called when
-   * nothing is in flight.
+   * Events were missed: a deleted path may have been made again since, and what was noted as new may have got children that nothing
+   * announced. All that waits is read, whatever was noted, with what is below it. To be called when nothing is in flight.
    */
-  doubtDeletions(): void;
+  doubt(): void;
   /** All that is queued is about to be read anyway. To be called when nothing is in flight. */
   clear(): void;
   /** An older change turned out to be covered by the read that this path waits for. */
@@ -132,9 +132,11 @@ export function pending(marks: Pick<Watermark, 'add' | 'remove'>): Pending {
       for (const note of queued.values()) left(note);
       queued.clear();
     },
-    doubtDeletions() {
-      for (const [path, note] of queued)
-        if (note.need.gone) queued.set(path, { ...note, need: NODE });
+    doubt() {
+      for (const [path, note] of queued) {
+        const need = note.need.gone ? WHOLE : { ...note.need, deep: true };
+        queued.set(path, { ...note, need });
+      }
     },
     lower(path, mark) {
       for (const notes of [queued, inFlight]) {

@@ -118,7 +118,7 @@ export function mirrorPump(parts: MirrorParts, settled: () => void): MirrorPump 
     wake,
     resume(strategy, signal) {
       running = { strategy, signal };
-      parts.pending.doubtDeletions();
+      parts.pending.doubt();
       retry?.cancel();
       retry = undefined;
       wake();

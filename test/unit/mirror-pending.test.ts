@@ -6,6 +6,7 @@ import {
   LIST,
   type Need,
   NODE,
+  WHOLE,
   type Note,
   pending,
 } from '../../src/zookeeper/mirror-pending.ts';
@@ -70,11 +71,13 @@ test('the last of a deletion and a creation decides', () => {
   expect([noted.take()?.need, noted.take()?.need]).toEqual([GONE, NODE]);
 });
 
-test('after missed events a deletion is only a reason to look', () => {
+test('after missed events a deletion is only a reason to look, and what is new is read whole', () => {
   const { mark, noted } = books();
   noted.note(note('/r/a', GONE, 4n));
-  noted.doubtDeletions();
-  expect([noted.take()?.need, mark.value()]).toEqual([NODE, 4n]);
+  noted.note(note('/r/b', NODE, 5n));
+  noted.doubt();
+  expect([noted.take()?.need, mark.value()]).toEqual([WHOLE, 4n]);
+  expect(noted.take()?.need).toEqual(WHOLE);
 });
 
 test('a mark can be lowered while its path is read', () => {
