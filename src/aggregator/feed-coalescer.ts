@@ -15,8 +15,11 @@ export interface FoldedService {
   readonly service: string;
   /** When the oldest watch event behind it came in, in monotonic ms. */
   readonly eventAtMs: number | undefined;
+  /** An id that came and went within the window is among them: somebody may know it from another replica. */
   readonly changes: readonly FoldedChange[];
   readonly suspects: boolean;
+  /** See the notice's `unseen`. */
+  readonly unseen: boolean;
 }
 
 /**
@@ -25,16 +28,14 @@ export interface FoldedService {
  */
 export interface FeedCoalescer {
   /** @param mark the watermark before these changes: nothing later may be claimed until they are told. */
-  note(notice: Pick<ViewNotice, 'listings' | 'suspects' | 'eventAtMs'>, mark: bigint): void;
+  note(
+    notice: Pick<ViewNotice, 'listings' | 'suspects' | 'unseen' | 'eventAtMs'>,
+    mark: bigint,
+  ): void;
   /** Tells what need not wait. To be called once all of a batch was noted. */
   flush(): void;
   /** The smallest mark of what was noted and is still to be told. */
   mark(): bigint | undefined;
-  /**
-   * Somebody reads the present list of these services (undefined: of all) past the feed: what they saw in the middle of a window
-   * must be told even if it has been undone at its end.
-   */
-  exposed(services: readonly string[] | undefined): void;
   /** Forgets what is to be told: everybody starts anew. */
   clear(): void;
   close(): void;
@@ -51,14 +52,13 @@ interface Pending {
   readonly told: ListedProvider | undefined;
   now: ListedProvider | undefined;
   cause: LeaveCause | undefined;
-  /** Somebody has seen it as it was in between. */
-  exposed: boolean;
 }
 
 interface Window {
   readonly service: string;
   readonly pending: Map<string, Pending>;
   suspects: boolean;
+  unseen: boolean;
   /** undefined: nothing is to be told. */
   mark: bigint | undefined;
   eventAtMs: number | undefined;
@@ -79,6 +79,7 @@ export function feedCoalescer(parts: FeedCoalescerParts): FeedCoalescer {
       service,
       pending: new Map(),
       suspects: false,
+      unseen: false,
       mark: undefined,
       eventAtMs: undefined,
       timer: undefined,
@@ -96,17 +97,15 @@ export function feedCoalescer(parts: FeedCoalescerParts): FeedCoalescer {
   };
 
   const fold = (window: Window): FoldedService => {
-    const changes = [...window.pending].flatMap(([id, { told, now, cause, exposed }]) => {
-      const isUndone = told === undefined && now === undefined;
-      return isUndone && !exposed ? [] : [{ id, told, now, cause }];
-    });
-    const { service, suspects, eventAtMs } = window;
+    const changes = [...window.pending].map(([id, change]) => ({ id, ...change }));
+    const { service, suspects, unseen, eventAtMs } = window;
     window.pending.clear();
     window.eventAtMs = undefined;
     window.suspects = false;
+    window.unseen = false;
     window.mark = undefined;
     dirty.delete(window);
-    return { service, eventAtMs, changes, suspects };
+    return { service, eventAtMs, changes, suspects, unseen };
   };
 
   /** What comes in from now on waits for the end of the window. */
@@ -125,23 +124,23 @@ export function feedCoalescer(parts: FeedCoalescerParts): FeedCoalescer {
   const tellAll = (ready: readonly Window[]): void => {
     const folded = ready.map(fold);
     for (const window of ready) open(window);
-    const told = folded.filter(({ changes, suspects }) => changes.length > 0 || suspects);
-    if (told.length > 0) parts.tell(told);
+    parts.tell(folded);
   };
 
   return {
-    note({ listings, suspects, eventAtMs }, mark) {
+    note({ listings, suspects, unseen, eventAtMs }, mark) {
       for (const { service, id, before, after, cause } of listings) {
         const { pending } = soil(service, mark, eventAtMs);
         const known = pending.get(id);
-        if (known === undefined)
-          pending.set(id, { told: before, now: after, cause, exposed: false });
+        if (known === undefined) pending.set(id, { told: before, now: after, cause });
         else {
           known.now = after;
           known.cause = cause;
         }
       }
       for (const service of suspects) soil(service, mark, eventAtMs).suspects = true;
+      if (unseen === 'all') return;
+      for (const service of unseen) soil(service, mark, eventAtMs).unseen = true;
     },
     flush() {
       const ready = [...dirty].filter(({ timer }) => timer === undefined);
@@ -153,12 +152,6 @@ export function feedCoalescer(parts: FeedCoalescerParts): FeedCoalescer {
         if (mark !== undefined && (smallest === undefined || mark < smallest)) smallest = mark;
       }
       return smallest;
-    },
-    exposed(services) {
-      for (const { service, pending } of dirty) {
-        if (services !== undefined && !services.includes(service)) continue;
-        for (const change of pending.values()) if (change.now !== undefined) change.exposed = true;
-      }
     },
     clear() {
       for (const window of [...dirty]) fold(window);

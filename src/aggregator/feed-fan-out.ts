@@ -28,9 +28,18 @@ export function feedFanOut(
     });
   };
 
-  /** Those that have more to do than one step come again after the others. */
   const run = (): void => {
     isRunning = true;
+    try {
+      serveSome();
+    } finally {
+      isRunning = false;
+    }
+    if (ready.size > 0) schedule();
+  };
+
+  /** Those that have more to do than one step come again after the others. */
+  const serveSome = (): void => {
     const untilMs = clock.nowMs() + sliceMs;
     for (const subscriber of ready) {
       ready.delete(subscriber);
@@ -41,8 +50,6 @@ export function feedFanOut(
       }
       if (clock.nowMs() >= untilMs) break;
     }
-    isRunning = false;
-    if (ready.size > 0) schedule();
   };
 
   return {

@@ -10,17 +10,21 @@ export interface LogEntry {
   readonly byService: ReadonlyMap<string, readonly FeedEvent[]>;
   /** Those that concern no service. */
   readonly general: readonly FeedEvent[];
+  /** Services of which those who came from another replica may know what this one has never seen. */
+  readonly unseen: ReadonlySet<string> | 'all';
 }
 
 /** The newest tellings, bounded by the number of their events: whoever falls behind further must begin anew. */
 export interface FeedLog {
-  append(id: bigint, events: readonly FeedEvent[]): void;
+  append(id: bigint, events: readonly FeedEvent[], unseen?: LogEntry['unseen']): void;
   /** The oldest kept entry from `seq` on. */
   at(seq: number): LogEntry | undefined;
   /** The seq of the oldest that is kept, and of the next that is to come. */
   readonly first: number;
   readonly next: number;
 }
+
+const NOBODY: ReadonlySet<string> = new Set();
 
 export function feedLog(maxEvents: number): FeedLog {
   const entries = new Map<number, LogEntry>();
@@ -41,8 +45,8 @@ export function feedLog(maxEvents: number): FeedLog {
   };
 
   return {
-    append(id, all) {
-      const entry = entryOf(next, id, all);
+    append(id, all, unseen = NOBODY) {
+      const entry = entryOf(next, id, all, unseen);
       entries.set(next, entry);
       next += 1;
       events += weightOf(entry);
@@ -58,7 +62,12 @@ export function feedLog(maxEvents: number): FeedLog {
   };
 }
 
-function entryOf(seq: number, id: bigint, events: readonly FeedEvent[]): LogEntry {
+function entryOf(
+  seq: number,
+  id: bigint,
+  events: readonly FeedEvent[],
+  unseen: LogEntry['unseen'],
+): LogEntry {
   const byService = new Map<string, FeedEvent[]>();
   const general: FeedEvent[] = [];
   for (const event of events) {
@@ -70,7 +79,7 @@ function entryOf(seq: number, id: bigint, events: readonly FeedEvent[]): LogEntr
     if (own === undefined) byService.set(event.service, [event]);
     else own.push(event);
   }
-  return { seq, id, batch: { id, events }, byService, general };
+  return { seq, id, batch: { id, events }, byService, general, unseen };
 }
 
 /** What of an entry a subscriber takes: of these services (undefined: of all). */

@@ -27,8 +27,6 @@ export interface FeedSubscriberParts {
   readonly clock: Clock;
   /** Everything ≤ it has been told, or will be by the entries of the log that are to come. */
   readonly streamId: () => bigint;
-  /** It looks at these services' present state past the log. */
-  readonly exposed: (services: readonly string[] | undefined) => void;
   readonly onReset: () => void;
   /** There is something to do again. */
   readonly wake: () => void;
@@ -65,6 +63,11 @@ export function feedSubscriber(parts: FeedSubscriberParts): FeedSubscriber {
   let cursor = log.next;
   /** Services told of as they were at a later place in the log: what comes before it is not told again. */
   const aheadOfLog = new Map<string, number>();
+  /**
+   * Where it comes from it may have been told of nodes that this replica will never see, until it has been given all of a service
+   * here. undefined: it began here.
+   */
+  let givenHere: Set<string> | undefined;
   let lastId = 0n;
   let blocked: Timer | undefined;
   let isBlocked = false;
@@ -94,6 +97,7 @@ export function feedSubscriber(parts: FeedSubscriberParts): FeedSubscriber {
 
   const beginAnew = (reason?: ResetReason): void => {
     if (reason !== undefined) parts.onReset();
+    givenHere = undefined;
     startPlan({
       events: reason === undefined ? [] : [{ type: 'reset', reason }],
       snapshots: everything(),
@@ -117,7 +121,7 @@ export function feedSubscriber(parts: FeedSubscriberParts): FeedSubscriber {
         missed.push(events.suspects(snapshot));
       }
     }
-    parts.exposed(names);
+    givenHere = new Set();
     startPlan({ events: missed, snapshots, knows: from });
   };
 
@@ -139,6 +143,13 @@ export function feedSubscriber(parts: FeedSubscriberParts): FeedSubscriber {
     begun = true;
   };
 
+  /** All of a service as it is now. What is in the log already is older. */
+  const give = (name: string): Extract<FeedEvent, { readonly type: 'snapshot' }> => {
+    givenHere?.add(name);
+    if (log.next > cursor) aheadOfLog.set(name, log.next);
+    return events.whole(view.service(name));
+  };
+
   const takeSnapshots = (from: Plan): readonly FeedEvent[] => {
     const batch: FeedEvent[] = [];
     let providers = 0;
@@ -149,9 +160,7 @@ export function feedSubscriber(parts: FeedSubscriberParts): FeedSubscriber {
     ) {
       const name = from.snapshots.pop();
       if (name === undefined) break;
-      const event = events.whole(view.service(name));
-      parts.exposed([name]);
-      if (log.next > cursor) aheadOfLog.set(name, log.next);
+      const event = give(name);
       providers += event.providers.length;
       batch.push(event);
     }
@@ -181,6 +190,14 @@ export function feedSubscriber(parts: FeedSubscriberParts): FeedSubscriber {
     });
   };
 
+  /** Services of which it may know what was never seen here, and which it has not been given here. */
+  const unseenServices = ({ unseen }: LogEntry): readonly string[] => {
+    if (givenHere === undefined) return [];
+    const may =
+      unseen === 'all' ? (names ?? []) : [...unseen].filter(name => services?.has(name) ?? true);
+    return may.filter(name => givenHere?.has(name) !== true);
+  };
+
   const follow = (): boolean => {
     if (cursor < log.first) {
       beginAnew('too-far-behind');
@@ -188,7 +205,12 @@ export function feedSubscriber(parts: FeedSubscriberParts): FeedSubscriber {
     }
     const entry = log.at(cursor);
     if (entry === undefined) return false;
-    const batch = news(entry);
+    if (entry.unseen === 'all' && givenHere !== undefined && names === undefined) {
+      beginAnew('history-too-short');
+      return true;
+    }
+    const given = unseenServices(entry).map(give);
+    const batch = given.length === 0 ? news(entry) : [...given, ...news(entry)];
     cursor += 1;
     if (cursor >= log.next) aheadOfLog.clear();
     const isOnlyId = entry.batch.events.length === 0;

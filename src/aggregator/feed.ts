@@ -7,6 +7,7 @@ import { feedLog } from './feed-log.ts';
 import { feedSubscriber, type FeedSubscriber } from './feed-subscriber.ts';
 import type { Feed, FeedEvent, FeedOptions } from './ports.ts';
 import { smaller } from './published-index.ts';
+import type { ViewNotice } from './view-notice.ts';
 import type { LiveView } from './view.ts';
 
 export interface FeedSettings {
@@ -50,8 +51,8 @@ export function openFeed(parts: FeedParts): OpenFeed {
   const log = feedLog(parts.replayEvents ?? 10_000);
   const events = snapshotEvents();
   const fanOut = feedFanOut(clock, parts.sliceMs ?? 5, (subscriber, error) => {
-    parts.onError(error);
     end(subscriber, 'slow');
+    parts.onError(error);
   });
   const subscribers = new Map<FeedSubscriber, FeedOptions>();
   let ticker: Timer | undefined;
@@ -63,13 +64,15 @@ export function openFeed(parts: FeedParts): OpenFeed {
   /** Everything ≤ it has been told, or is in what has been appended to the log. */
   const streamId = (): bigint => smaller(view.watermark, coalescer.mark());
 
-  const append = (batch: readonly FeedEvent[]): void => {
-    log.append(streamId(), batch);
+  const append = (batch: readonly FeedEvent[], unseen?: ViewNotice['unseen']): void => {
+    log.append(streamId(), batch, unseen);
     fanOut.serve(subscribers.keys());
   };
 
   function tellFolded(folded: readonly FoldedService[]): void {
-    append(folded.flatMap(each => foldedEvents(each, view.service(each.service), events)));
+    const unseen = new Set(folded.flatMap(each => (each.unseen ? each.service : [])));
+    const batch = folded.flatMap(each => foldedEvents(each, view.service(each.service), events));
+    append(batch, unseen);
     for (const { eventAtMs } of folded) {
       if (eventAtMs !== undefined) parts.onPropagated(clock.nowMs() - eventAtMs);
     }
@@ -103,6 +106,8 @@ export function openFeed(parts: FeedParts): OpenFeed {
   const undo = [
     view.onNotice(notice => {
       coalescer.note(notice, notice.watermarkBefore);
+      // Before anything is told that claims to know of what may have been missed.
+      if (notice.unseen === 'all') append([], 'all');
       coalescer.flush();
     }),
     view.onState(state => append([{ type: 'state', state }])),
@@ -149,7 +154,6 @@ export function openFeed(parts: FeedParts): OpenFeed {
         events,
         clock,
         streamId,
-        exposed: coalescer.exposed,
         onReset: parts.onReset,
         wake: () => fanOut.add(subscriber),
         onSlow: () => end(subscriber, 'slow'),

@@ -12,8 +12,12 @@ export interface PublishedIndex {
   readonly held: boolean;
   /** Takes note of a zxid of the thing. */
   saw(zxid: bigint): void;
-  /** @param mark the smallest mark of what is still to be read; undefined: nothing is. Returns whether `published` moved. */
-  publish(mark: bigint | undefined): boolean;
+  /**
+   * @param mark the smallest mark of what is still to be read; undefined: nothing is.
+   * @param atLeast what stands for `full` when it is larger: of a thing that is not there, the zxid of the place where it would be.
+   * Returns whether `published` moved.
+   */
+  publish(mark: bigint | undefined, atLeast?: bigint): boolean;
   /** The ensemble was rebuilt: begins again from `full`, with nothing published. */
   restart(full: bigint): void;
 }
@@ -21,6 +25,7 @@ export interface PublishedIndex {
 export function publishedIndex(): PublishedIndex {
   let full = 0n;
   let published = 0n;
+  let isHeld = false;
   return {
     get full() {
       return full;
@@ -29,16 +34,18 @@ export function publishedIndex(): PublishedIndex {
       return published;
     },
     get held() {
-      return full > published;
+      return isHeld;
     },
     saw(zxid) {
       if (zxid > full) full = zxid;
     },
-    publish(mark) {
-      const next = smaller(full, mark);
-      if (next <= published) return false;
-      published = next;
-      return true;
+    publish(mark, atLeast = 0n) {
+      const known = atLeast > full ? atLeast : full;
+      const next = smaller(known, mark);
+      const moved = next > published;
+      if (moved) published = next;
+      isHeld = known > published;
+      return moved;
     },
     restart(newFull) {
       full = newFull;

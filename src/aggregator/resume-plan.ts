@@ -28,6 +28,7 @@ export function resumeService(
   watermark: bigint,
 ): ServiceResume {
   const { memory, listed } = entry.state;
+  if (!entry.present && mayHaveMissedServices(table, from, watermark)) return SNAPSHOT;
   if (mayHaveMissed(table, entry, from, watermark)) return SNAPSHOT;
   if (memory.newest <= from) return NOTHING;
   const changed: ListedProvider[] = [];
@@ -55,9 +56,11 @@ function mayHaveMissed(
 ): boolean {
   const { floor, directoryZxid, ledgers } = entry.state.memory;
   const overridesZxid = entry.hasOverridesDirectory ? 0n : table.overridesZxid;
+  // Without a directory of its own, overrides may have come and gone with one that was never seen.
+  if (overridesZxid > from) return true;
   const rootZxid = entry.present ? 0n : table.rootZxid;
   const doubt = largest(ledgers.providers.doubt() ?? 0n, ledgers.overrides.doubt() ?? 0n);
-  return isGap(from, watermark, floor, doubt, largest(directoryZxid, overridesZxid, rootZxid));
+  return isGap(from, watermark, floor, doubt, largest(directoryZxid, rootZxid));
 }
 
 /**

@@ -24,8 +24,12 @@ export interface ServiceMemory {
   left(id: string, tombstone: Tombstone): void;
   /** The newest zxid at which something about a listed id changed. */
   changeZxid(provider: ListedProvider): bigint;
-  /** What happened up to `zxid` may be unknown here. */
+  /** Who left up to `zxid` is not remembered. */
   raiseFloor(zxid: bigint): void;
+  /** Nodes may have come and gone up to `zxid` that were never seen here. undefined: it may turn out otherwise. */
+  missed(zxid: bigint | undefined): void;
+  /** Whether anything may have been missed since this was last asked: who came from another replica may know of it. */
+  takeMissed(): boolean;
   /** Forgets everything that was said about another history. */
   restart(full: bigint, directoryZxid: bigint): void;
 }
@@ -39,6 +43,7 @@ export function serviceMemory(maxTombstones: number): ServiceMemory {
   let floor: bigint | undefined;
   let directoryZxid = 0n;
   let newest = 0n;
+  let hasMissed = false;
 
   const raiseFloor = (zxid: bigint): void => {
     if (floor === undefined || zxid > floor) floor = zxid;
@@ -81,6 +86,15 @@ export function serviceMemory(maxTombstones: number): ServiceMemory {
       return change !== undefined && change > provider.mzxid ? change : provider.mzxid;
     },
     raiseFloor,
+    missed(zxid) {
+      hasMissed = true;
+      if (zxid !== undefined) raiseFloor(zxid);
+    },
+    takeMissed() {
+      const missed = hasMissed;
+      hasMissed = false;
+      return missed;
+    },
     restart(full, newDirectoryZxid) {
       index.restart(full);
       left.clear();

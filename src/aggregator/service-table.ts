@@ -8,6 +8,8 @@ import type { ServiceState } from './service-state.ts';
 /** All services that are known, those that went not long ago included, and the directory that holds them. */
 export interface ServiceTable {
   readonly ledger: MembershipLedger;
+  /** Of the directory of all overrides. */
+  readonly overridesLedger: MembershipLedger;
   /** The pzxid of the directory of services: the index of every service that is not there. */
   readonly rootZxid: bigint;
   /** The pzxid of the directory of all overrides. */
@@ -26,6 +28,9 @@ export interface ServiceTable {
   /** The service's directory went. Too many that went: the oldest are forgotten. */
   went(entry: ServiceEntry): void;
   raiseFloor(zxid: bigint): void;
+  /** Whole services, or their overrides, may have come and gone up to `zxid` that were never seen here. */
+  missed(zxid: bigint | undefined): void;
+  takeMissed(): boolean;
   restart(rootZxid: bigint): void;
 }
 
@@ -45,9 +50,11 @@ export function serviceTable(parts: ServiceTableParts): ServiceTable {
   const gone = new Set<ServiceEntry>();
   const absent = new Map<string, ServiceSnapshot>();
   const ledger = membershipLedger();
+  const overridesLedger = membershipLedger();
   let rootZxid = 0n;
   let overridesZxid = 0n;
   let floor: bigint | undefined;
+  let hasMissed = false;
 
   const raiseFloor = (zxid: bigint): void => {
     if (floor === undefined || zxid > floor) floor = zxid;
@@ -68,6 +75,7 @@ export function serviceTable(parts: ServiceTableParts): ServiceTable {
 
   return {
     ledger,
+    overridesLedger,
     get rootZxid() {
       return rootZxid;
     },
@@ -120,6 +128,15 @@ export function serviceTable(parts: ServiceTableParts): ServiceTable {
       forgetSome();
     },
     raiseFloor,
+    missed(zxid) {
+      hasMissed = true;
+      if (zxid !== undefined) raiseFloor(zxid);
+    },
+    takeMissed() {
+      const missed = hasMissed;
+      hasMissed = false;
+      return missed;
+    },
     restart(newRootZxid) {
       rootZxid = newRootZxid;
       floor = undefined;

@@ -14,6 +14,8 @@ export interface ViewIndexes {
   readonly held: ReadonlySet<ServiceEntry>;
   /** The smallest mark of what is still to be read or applied of a service. */
   markOf(name: string): bigint | undefined;
+  /** Looks whether whole services may have come and gone unseen. */
+  auditTable(): void;
   /** Of the list of all services; returns whether it moved. */
   publishServices(): boolean;
   publishConsumers(): boolean;
@@ -45,36 +47,33 @@ export function viewIndexes(parts: ViewIndexesParts): ViewIndexes {
       return own === undefined ? mark : smaller(own, mark);
     }, parts.applyingMark());
 
-  const settleLedgers = ({ memory }: ServiceEntry['state']): void => {
-    for (const ledger of [memory.ledgers.providers, memory.ledgers.overrides]) {
-      const missed = ledger.settle();
-      if (missed !== undefined) memory.raiseFloor(missed);
+  /** Looks whether every deletion is accounted for. While something is to be read, an odd account may be about that. */
+  const audit = (
+    { providers, overrides }: ServiceEntry['state']['memory']['ledgers'],
+    of: Pick<ServiceTable, 'missed'>,
+    isSettled: boolean,
+  ): void => {
+    for (const ledger of [providers, overrides]) {
+      const doubt = ledger.doubt();
+      const missed = isSettled ? ledger.settle() : undefined;
+      if (doubt !== undefined) of.missed(missed);
     }
   };
 
   const publish = (entry: ServiceEntry): boolean => {
     const { state, consumers: own } = entry;
     const { index } = state.memory;
-    if (!entry.present) {
-      index.saw(table.rootZxid);
-      own.index.saw(table.rootZxid);
-    }
+    const atLeast = entry.present ? 0n : table.rootZxid;
     const mark = least([entry.servicePath, entry.overridesPath]);
-    if (mark === undefined) settleLedgers(state);
-    if (index.publish(mark)) state.reindexed();
-    const moved = own.index.publish(mark);
+    audit(state.memory.ledgers, state.memory, mark === undefined);
+    if (index.publish(mark, atLeast)) state.reindexed();
+    const moved = own.index.publish(mark, atLeast);
     if (moved) own.reindexed();
     if (index.held || own.index.held) held.add(entry);
     else held.delete(entry);
     services.saw(index.full);
     consumers.saw(own.index.full);
     return moved;
-  };
-
-  const settleTable = (): void => {
-    if (least([where.services]) !== undefined) return;
-    const missed = table.ledger.settle();
-    if (missed !== undefined) table.raiseFloor(missed);
   };
 
   /** The newest zxid at or below a path, as the mirror has it. */
@@ -107,9 +106,13 @@ export function viewIndexes(parts: ViewIndexesParts): ViewIndexes {
     hold: entry => void held.add(entry),
     held,
     markOf: name => least([where.service(name), `${where.overrides}/${name}`]),
+    auditTable() {
+      const { ledger: providers, overridesLedger: overrides } = table;
+      const isSettled = least([where.services, where.overrides]) === undefined;
+      audit({ providers, overrides }, table, isSettled);
+    },
     publishServices() {
       services.saw(table.rootZxid);
-      settleTable();
       return services.publish(parts.watermark());
     },
     publishConsumers() {

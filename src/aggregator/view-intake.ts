@@ -118,6 +118,8 @@ export function viewIntake(parts: ViewIntakeParts): ViewIntake {
       case 'service':
         if (isGone) table.went(entry);
         else table.appeared(entry);
+        // It moves when it is made, or one of its few directories is: what was in an earlier one may never have been seen.
+        memory.missed(isGone ? change.zxid : zxid);
         if (isGone) return;
         memory.directory(zxid);
         consumersMoved(entry, zxid, touched);
@@ -128,11 +130,12 @@ export function viewIntake(parts: ViewIntakeParts): ViewIntake {
         const ledger = memory.ledgers[spot.kind];
         if (isGone) {
           ledger.restart();
-          memory.raiseFloor(change.zxid);
+          memory.missed(change.zxid);
           memory.touched(change.zxid);
         } else {
           ledger.directory(node, followed);
           memory.directory(zxid);
+          if (change.kind === 'put' && change.previous === undefined) memory.missed(node.czxid);
         }
         return;
       }
@@ -152,11 +155,22 @@ export function viewIntake(parts: ViewIntakeParts): ViewIntake {
   const root = (change: MirrorChange, followed: boolean, touched: Touched): void => {
     if (change.kind === 'gone') {
       table.ledger.restart();
-      table.raiseFloor(change.zxid);
+      table.missed(change.zxid);
       return;
     }
     table.ledger.directory(change.node, followed);
     if (table.rootMoved(newestOf(change.node))) touched.root = true;
+  };
+
+  const allOverrides = (change: MirrorChange, followed: boolean): void => {
+    if (change.kind === 'gone') {
+      table.overridesZxid = change.zxid;
+      table.overridesLedger.restart();
+      table.missed(undefined);
+      return;
+    }
+    table.overridesZxid = newestOf(change.node);
+    table.overridesLedger.directory(change.node, followed);
   };
 
   const take = (spot: Spot, change: MirrorChange, step: Step, touched: Touched): void => {
@@ -172,15 +186,18 @@ export function viewIntake(parts: ViewIntakeParts): ViewIntake {
           table.ledger.joined(change.node.czxid);
         if (change.kind === 'gone') table.ledger.gone();
         return directory(spot, change, step.into !== undefined, touched);
+      case 'overrides':
+        if (change.kind === 'put' && change.previous === undefined)
+          table.overridesLedger.joined(change.node.czxid);
+        if (change.kind === 'gone') table.overridesLedger.gone();
+        return directory(spot, change, step.into !== undefined, touched);
       case 'providers':
       case 'consumers':
-      case 'overrides':
         return directory(spot, change, step.into !== undefined, touched);
       case 'services':
         return root(change, step.into !== undefined, touched);
       case 'all-overrides':
-        table.overridesZxid = change.kind === 'gone' ? change.zxid : newestOf(change.node);
-        return undefined;
+        return allOverrides(change, step.into !== undefined);
       case 'bad-name':
         if (change.kind === 'put' && spot.isProvider) onRejected('name');
         return undefined;

@@ -31,6 +31,11 @@ export interface ViewNotice {
   readonly listings: readonly ListingChange[];
   /** Services whose set of suspects is another one. */
   readonly suspects: ReadonlySet<string>;
+  /**
+   * Services (`all`: any) of which nodes may have come and gone without having been seen here. Somebody who came from another
+   * replica may have been told of them there, and would never be told here that they went.
+   */
+  readonly unseen: ReadonlySet<string> | 'all';
 }
 
 /** What is gathered while one change after another is applied, until it is handed out as a notice. */

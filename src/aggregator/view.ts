@@ -5,6 +5,7 @@ import { batchQueue } from './batch-queue.ts';
 import { topologyOf } from './consumers-state.ts';
 import type { LeaveCause, ServicesSnapshot, TopologySnapshot, View } from './ports.ts';
 import { mayHaveMissedServices, resumeService, type ServiceResume } from './resume-plan.ts';
+import type { ServiceEntry } from './service-entry.ts';
 import { serviceState, type Step } from './service-state.ts';
 import { serviceTable } from './service-table.ts';
 import type { ViewTransition } from './transitions.ts';
@@ -51,6 +52,8 @@ export interface LiveView extends View {
   inspect(service: string, id: string): Inspection;
   close(): void;
 }
+
+const NOBODY: ReadonlySet<string> = new Set();
 
 /** A cold batch is taken in in parts of this size: whoever looks at whole batches gets small ones. */
 const COLD_PART = 1_000;
@@ -115,28 +118,40 @@ export function openView(options: ViewOptions): LiveView {
   /** Before the first complete view nothing is published, and nobody is told: what is taken in is only kept for then. */
   const isFirstReading = (): boolean => !followed && mirror.state.kind === 'syncing';
 
+  /** Of which of these services something may have been missed; nothing counts that the cold read could not have seen. */
+  const unseenOf = (services: Iterable<ServiceEntry>): ViewNotice['unseen'] => {
+    const names = new Set<string>();
+    for (const { name, state } of services) if (state.memory.takeMissed()) names.add(name);
+    const isAnywhere = table.takeMissed();
+    if (!followed) return NOBODY;
+    return isAnywhere ? 'all' : names;
+  };
+
   /** Publishes what was touched, then tells: the followers first, so that the feed is on its way before anything else. */
   const settle = (batch: Pick<MirrorBatch, 'watermarkBefore' | 'eventAtMs'>): void => {
     const done = touched;
     touched = nothingTouched();
-    if (isFirstReading()) {
-      for (const entry of done.services) indexes.hold(entry);
-      return;
-    }
-    if (done.root)
+    if (done.root) {
       for (const entry of table.entries()) if (!entry.present) done.services.add(entry);
+    }
     const { transitions, listings, suspects } = gathered;
     gathered = gathering();
     for (const entry of done.services) if (indexes.publish(entry)) done.consumers = true;
-    if (transitions.length + listings.length + suspects.size > 0) {
+    indexes.auditTable();
+    const unseen = unseenOf(done.services);
+    const isNews =
+      unseen === 'all' || transitions.length + listings.length + suspects.size + unseen.size > 0;
+    if (isNews) {
       const { watermarkBefore, eventAtMs } = batch;
+      const { occasion } = step;
       told.notices.emit({
-        occasion: step.occasion,
+        occasion,
         watermarkBefore,
         eventAtMs,
         transitions,
         listings,
         suspects,
+        unseen,
       });
     }
     tell(done);

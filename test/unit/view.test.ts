@@ -1,0 +1,408 @@
+import { expect, test } from 'vitest';
+import { EVERYWHERE } from '../support/scripted-mirror.ts';
+import { scriptedView, where } from '../support/scripted-view.ts';
+
+test('before the first complete copy the view is syncing, whatever has been delivered', async () => {
+  const { view, mirror, provider, live } = scriptedView();
+  provider('orders', 'a', 10n);
+  mirror.deliver();
+  expect(view.state.kind).toBe('syncing');
+  live(20n);
+  await view.ready();
+  expect(view.state.kind).toBe('live');
+  expect(view.service('orders').providers.map(({ id }) => id)).toEqual(['a']);
+});
+
+test('an empty tree makes a live view of nothing, but a mirror that has not delivered its nodes does not', () => {
+  const empty = scriptedView();
+  empty.mirror.become({ kind: 'live' });
+  expect(empty.view.state.kind).toBe('live');
+  const early = scriptedView();
+  early.provider('orders', 'a', 10n);
+  early.mirror.become({ kind: 'live' });
+  expect(early.view.state.kind).toBe('syncing');
+  early.mirror.deliver();
+  expect(early.view.state.kind).toBe('live');
+});
+
+test('the index of a service is the newest zxid of its directory and its nodes, and moves with each change', () => {
+  const { view, mirror, provider, gone, live } = scriptedView();
+  provider('orders', 'a', 10n);
+  provider('orders', 'b', 12n);
+  provider('billing', 'c', 14n);
+  live(20n);
+  expect(view.service('orders').index).toBe(12n);
+  expect(view.service('billing').index).toBe(14n);
+  gone('orders', 'a', 21n);
+  mirror.deliver({ watermark: 21n });
+  expect(view.service('orders').index).toBe(21n);
+  expect(view.service('billing').index).toBe(14n);
+});
+
+test('of an unknown service the index is that of the directory of services, and its listener hears of it', () => {
+  const { view, mirror, provider, live } = scriptedView();
+  provider('orders', 'a', 10n);
+  live(20n);
+  expect(view.service('nowhere')).toMatchObject({ index: 10n, providers: [], suspects: [] });
+  expect(view.service('nowhere')).toBe(view.service('nowhere'));
+  expect(view.has('nowhere')).toBe(false);
+  let calls = 0;
+  view.onService('nowhere', () => (calls += 1));
+  provider('billing', 'b', 25n);
+  mirror.deliver({ watermark: 25n });
+  expect(calls).toBe(1);
+  expect(view.service('nowhere').index).toBe(25n);
+});
+
+test('what is published never runs ahead of a path that is still to be read, and follows when it was', () => {
+  const { view, mirror, provider, live } = scriptedView();
+  provider('orders', 'a', 10n);
+  provider('billing', 'x', 11n);
+  live(90n);
+  mirror.move({ pending: [`${where.providers('orders')}/late`, 94n] });
+  provider('orders', 'b', 100n);
+  provider('billing', 'y', 99n);
+  mirror.deliver({ watermark: 94n });
+  expect(view.service('orders').providers.map(({ id }) => id)).toEqual(['a', 'b']);
+  expect(view.service('orders').index).toBe(94n);
+  expect(view.service('billing').index).toBe(99n);
+  expect(view.services().index).toBe(94n);
+  let calls = 0;
+  view.onService('orders', () => (calls += 1));
+  mirror.move({ pending: [`${where.providers('orders')}/late`, undefined], watermark: 100n });
+  expect(view.service('orders').index).toBe(100n);
+  expect(view.services().index).toBe(100n);
+  expect(calls).toBe(1);
+});
+
+test('a published index never goes back, even when a re-read freezes the watermark below it', () => {
+  const { view, mirror, provider, live } = scriptedView();
+  provider('orders', 'a', 10n);
+  live(90n);
+  mirror.move({ pending: [where.providers('billing'), 92n] });
+  provider('orders', 'b', 100n);
+  mirror.deliver({ watermark: 92n });
+  expect(view.service('orders').index).toBe(100n);
+  mirror.move({ pending: [EVERYWHERE, 92n] });
+  provider('orders', 'c', 110n);
+  mirror.deliver({ watermark: 92n });
+  expect(view.service('orders').index).toBe(100n);
+});
+
+test('the list of services keeps its index while only the watermark moves, so that an idle poll sleeps', () => {
+  const { view, mirror, provider, live } = scriptedView();
+  provider('orders', 'a', 10n);
+  live(90n);
+  const before = view.services();
+  let calls = 0;
+  view.onTopic('services', () => (calls += 1));
+  mirror.move({ watermark: 95n });
+  expect(view.watermark).toBe(95n);
+  expect(view.services()).toBe(before);
+  expect(calls).toBe(0);
+});
+
+test('a snapshot keeps its identity until something of it changes', () => {
+  const { view, mirror, provider, live } = scriptedView();
+  provider('orders', 'a', 10n);
+  provider('billing', 'b', 11n);
+  live(20n);
+  const [orders, billing] = [view.service('orders'), view.service('billing')];
+  provider('orders', 'c', 30n);
+  mirror.deliver({ watermark: 30n });
+  expect(view.service('billing')).toBe(billing);
+  expect(view.service('orders')).not.toBe(orders);
+  expect(orders.counts.total).toBe(1);
+  expect(view.service('orders').counts).toMatchObject({ total: 2, up: 2 });
+});
+
+test('of two nodes with one id the younger speaks, and the older again when the younger goes', () => {
+  const { view, mirror, provider, gone, live, notices } = scriptedView();
+  provider('orders', 'a', 10n, { node: 'n-1' });
+  live(20n);
+  provider('orders', 'a', 30n, { node: 'n-2', record: { port: 81 } });
+  mirror.deliver({ watermark: 30n });
+  expect(view.service('orders').providers).toMatchObject([
+    { id: 'a', record: { port: 81 }, czxid: 30n },
+  ]);
+  gone('orders', 'n-2', 40n);
+  mirror.deliver({ watermark: 40n });
+  expect(view.service('orders').providers).toMatchObject([
+    { id: 'a', record: { port: 80 }, czxid: 10n },
+  ]);
+  gone('orders', 'n-1', 50n);
+  mirror.deliver({ watermark: 50n });
+  expect(view.service('orders').providers).toEqual([]);
+  const kinds = notices.flatMap(({ transitions }) =>
+    transitions.map(t => (t.kind === 'left' ? `left ${t.how}` : t.kind)),
+  );
+  expect(kinds).toEqual(['left replaced', 'joined', 'left gone', 'joined', 'left gone']);
+});
+
+test('two sessions that keep one id are a conflict after a while, told once; one session alone is none', async () => {
+  const { view, mirror, clock, provider, live, notices } = scriptedView();
+  provider('orders', 'a', 10n, { node: 'n-1', ephemeralOwner: 1n });
+  provider('orders', 'a', 11n, { node: 'n-2', ephemeralOwner: 2n });
+  provider('orders', 'b', 12n, { node: 'm-1', ephemeralOwner: 1n });
+  provider('orders', 'b', 13n, { node: 'm-2', ephemeralOwner: 1n });
+  live(20n);
+  expect(view.inspect('orders', 'a').znodes.map(({ verdict }) => verdict)).toEqual([
+    'listed',
+    'superseded',
+  ]);
+  await clock.advance(59_999);
+  expect(notices).toEqual([]);
+  await clock.advance(1);
+  const told = notices.flatMap(({ transitions }) => transitions);
+  expect(told).toMatchObject([
+    { kind: 'conflict', id: 'a', other: `${where.providers('orders')}/n-1` },
+  ]);
+  expect(view.inspect('orders', 'a').znodes.map(({ verdict }) => verdict)).toEqual([
+    'listed',
+    'conflict',
+  ]);
+  mirror.remove(`${where.providers('orders')}/n-1`, 30n);
+  mirror.deliver({ watermark: 30n });
+  expect(view.inspect('orders', 'a').znodes.map(({ verdict }) => verdict)).toEqual(['listed']);
+});
+
+test('the path decides to which service a node belongs, whatever its record says', () => {
+  const { view, provider, live } = scriptedView();
+  provider('orders', 'a', 10n, { record: { service: 'billing' } });
+  live(20n);
+  expect(view.service('orders').providers).toMatchObject([{ record: { service: 'orders' } }]);
+  expect(view.has('billing')).toBe(false);
+});
+
+test('bytes that are no record are counted and explained, and harm nothing else', () => {
+  const { view, provider, rejected, live } = scriptedView();
+  provider('orders', 'a', 10n);
+  provider('orders', 'b', 11n, { raw: '{"id":"b", broken' });
+  provider('orders', 'c', 12n, { record: { port: 'eighty' } });
+  provider('orders', 'd', 13n, { record: { status: 'resting' } });
+  provider('orders', 'e', 14n, { raw: `["${'x'.repeat(2_000_000)}"]` });
+  provider('orders', 'f', 15n, { raw: '' });
+  provider('orders', 'g', 16n, { record: { v: 7, novel: { deep: [1] } } });
+  live(20n);
+  expect(view.service('orders').providers.map(({ id }) => id)).toEqual(['a', 'g']);
+  expect(view.service('orders').providers[1]?.record).toMatchObject({ v: 7, novel: { deep: [1] } });
+  expect(rejected).toEqual(['not-json', 'invalid', 'invalid', 'too-large', 'not-json']);
+  expect(view.inspect('orders', 'b').znodes).toMatchObject([{ verdict: 'rejected' }]);
+  expect(view.inspect('orders', 'c').znodes[0]?.detail).toMatch(/^invalid: port/);
+});
+
+test('a service whose name no service may have is counted, and not listed', () => {
+  const { view, provider, rejected, live } = scriptedView();
+  provider('or ders', 'a', 10n);
+  live(20n);
+  expect(rejected).toEqual(['name']);
+  expect(view.services().services).toEqual([]);
+});
+
+test('a node whose bytes are no record any more has left, and comes back when they are', () => {
+  const { view, mirror, provider, live, notices } = scriptedView();
+  provider('orders', 'a', 10n);
+  live(20n);
+  provider('orders', 'a', 30n, { raw: 'rubbish' });
+  mirror.deliver({ watermark: 30n });
+  expect(view.service('orders').providers).toEqual([]);
+  provider('orders', 'a', 40n);
+  mirror.deliver({ watermark: 40n });
+  expect(view.service('orders').counts.total).toBe(1);
+  const kinds = notices.flatMap(({ transitions }) =>
+    transitions.map(t => (t.kind === 'left' ? `left ${t.how}` : t.kind)),
+  );
+  expect(kinds).toEqual(['rejected', 'left rejected', 'joined']);
+});
+
+test('a node that changes its id in place makes the old id leave', () => {
+  const { view, mirror, provider, live } = scriptedView();
+  provider('orders', 'a', 10n, { node: 'n' });
+  live(20n);
+  provider('orders', 'b', 30n, { node: 'n' });
+  mirror.deliver({ watermark: 30n });
+  expect(view.service('orders').providers.map(({ id }) => id)).toEqual(['b']);
+});
+
+test('an override is merged in, counts, moves the index, and outlives its provider', () => {
+  const { view, mirror, provider, gone, live } = scriptedView();
+  provider('orders', 'a', 10n);
+  mirror.put(where.override('orders', 'a'), '{"drain":true,"weight":7}', { zxid: 11n });
+  live(20n);
+  expect(view.service('orders')).toMatchObject({ index: 11n, counts: { up: 0, draining: 1 } });
+  expect(view.service('orders').providers).toMatchObject([
+    { record: { weight: 7, status: 'draining' }, override: { drain: true } },
+  ]);
+  mirror.remove(where.override('orders', 'a'), 30n);
+  mirror.deliver({ watermark: 30n });
+  expect(view.service('orders')).toMatchObject({ index: 30n, counts: { up: 1, draining: 0 } });
+  mirror.put(where.override('orders', 'a'), '{"disabled":true}', { zxid: 40n });
+  gone('orders', 'a', 41n);
+  mirror.deliver({ watermark: 41n });
+  provider('orders', 'a', 42n, { node: 'again' });
+  mirror.deliver({ watermark: 42n });
+  expect(view.service('orders').providers).toMatchObject([{ record: { status: 'down' } }]);
+});
+
+test('an override that cannot be read is counted and not obeyed', () => {
+  const { view, mirror, provider, rejected, live } = scriptedView();
+  provider('orders', 'a', 10n);
+  mirror.put(where.override('orders', 'a'), '{"weight":"heavy"}', { zxid: 11n });
+  live(20n);
+  expect(rejected).toEqual(['invalid']);
+  expect(view.service('orders').counts.up).toBe(1);
+});
+
+test('of ten providers eight that die together are suspects until their hold lapses, or they come back', async () => {
+  const { view, mirror, clock, provider, gone, live, notices } = scriptedView();
+  for (let at = 0; at < 10; at += 1)
+    provider('orders', `p${at}`, 10n + BigInt(at), { ephemeralOwner: BigInt(at) + 1n });
+  live(20n);
+  for (let at = 0; at < 8; at += 1) gone('orders', `p${at}`, 30n);
+  mirror.deliver({ watermark: 30n });
+  expect(view.service('orders').counts).toMatchObject({ total: 2, suspects: 8 });
+  expect(view.service('orders').suspects.map(({ id }) => id)).toEqual([
+    'p0',
+    'p1',
+    'p2',
+    'p3',
+    'p4',
+    'p5',
+    'p6',
+    'p7',
+  ]);
+  provider('orders', 'p3', 31n, { node: 'p3-again' });
+  mirror.deliver({ watermark: 31n });
+  expect(view.service('orders').counts).toMatchObject({ total: 3, suspects: 7 });
+  await clock.advance(30_000);
+  expect(view.service('orders').counts.suspects).toBe(0);
+  const released = notices.flatMap(({ transitions }) =>
+    transitions.filter(({ kind }) => kind === 'released'),
+  );
+  expect(released).toHaveLength(8);
+});
+
+test('one killed alone is simply gone, and so are those that drained or that an operator drained', () => {
+  const alone = scriptedView();
+  for (let at = 0; at < 10; at += 1)
+    alone.provider('orders', `p${at}`, 10n + BigInt(at), { ephemeralOwner: BigInt(at) + 1n });
+  alone.live(20n);
+  alone.gone('orders', 'p0', 30n);
+  alone.mirror.deliver({ watermark: 30n });
+  expect(alone.view.service('orders').counts).toMatchObject({ total: 9, suspects: 0 });
+
+  const drained = scriptedView();
+  for (let at = 0; at < 4; at += 1) {
+    drained.provider('orders', `p${at}`, 10n + BigInt(at), {
+      ephemeralOwner: BigInt(at) + 1n,
+      record: at < 2 ? { status: 'draining' } : {},
+    });
+    if (at >= 2)
+      drained.mirror.put(where.override('orders', `p${at}`), '{"disabled":true}', { zxid: 15n });
+  }
+  drained.live(20n);
+  for (let at = 0; at < 4; at += 1) drained.gone('orders', `p${at}`, 30n);
+  drained.mirror.deliver({ watermark: 30n });
+  expect(drained.view.service('orders').counts).toMatchObject({ total: 0, suspects: 0 });
+});
+
+test('while ZooKeeper is away the view says since when it is stale, and keeps answering', () => {
+  const { view, mirror, clock, provider, live } = scriptedView();
+  provider('orders', 'a', 10n);
+  live(20n);
+  const states: string[] = [];
+  view.onState(({ kind }) => states.push(kind));
+  clock.jump(5_000);
+  mirror.become({ kind: 'stale', sinceMs: 3_000 });
+  expect(view.state).toEqual({ kind: 'stale', sinceWallMs: Date.UTC(2026, 0, 1) + 3_000 });
+  expect(view.service('orders').counts.total).toBe(1);
+  mirror.become({ kind: 'live' });
+  expect(states).toEqual(['stale', 'live']);
+});
+
+test('consumers have an index of their own, and make the topology', () => {
+  const { view, mirror, live } = scriptedView();
+  const consumer = (service: string, node: string, who: string, zxid: bigint): void =>
+    mirror.put(
+      `${where.consumers(service)}/${node}`,
+      JSON.stringify({ v: 1, id: node, service, consumer: who }),
+      { zxid },
+    );
+  consumer('orders', 'n1', 'web', 10n);
+  consumer('orders', 'n2', 'web', 11n);
+  consumer('billing', 'n3', 'orders', 12n);
+  live(20n);
+  expect(view.consumers('orders')).toMatchObject({
+    index: 11n,
+    consumers: [{ record: { consumer: 'web' } }, {}],
+  });
+  expect(view.topology()).toMatchObject({
+    index: 12n,
+    edges: [
+      { consumer: 'orders', service: 'billing', instances: 1 },
+      { consumer: 'web', service: 'orders', instances: 2 },
+    ],
+  });
+  const topology = view.topology();
+  let calls = 0;
+  view.onTopic('consumers', () => (calls += 1));
+  mirror.remove(`${where.consumers('orders')}/n1`, 30n);
+  mirror.deliver({ watermark: 30n });
+  expect(calls).toBe(1);
+  expect(view.topology()).not.toBe(topology);
+  expect(view.topology().edges[1]?.instances).toBe(1);
+  expect(view.consumers('orders').index).toBe(30n);
+});
+
+test('a service whose directory goes is not listed any more, its index goes on', () => {
+  const { view, mirror, provider, live } = scriptedView();
+  provider('orders', 'a', 10n);
+  live(20n);
+  mirror.remove(where.service('orders'), 30n);
+  mirror.deliver({ watermark: 30n });
+  expect(view.has('orders')).toBe(false);
+  expect(view.services().services).toEqual([]);
+  expect(view.service('orders')).toMatchObject({ index: 30n, providers: [] });
+});
+
+test('when the zxids went back, indexes begin anew from what is there now', () => {
+  const { view, mirror, provider, gone, live } = scriptedView();
+  provider('orders', 'a', 1_000n);
+  provider('orders', 'b', 1_001n);
+  live(2_000n);
+  let restarts = 0;
+  view.onRestart(() => (restarts += 1));
+  mirror.become({ kind: 'stale', sinceMs: 0 });
+  mirror.move({ watermark: 0n });
+  gone('orders', 'a', 5n);
+  gone('orders', 'b', 5n);
+  for (const path of [where.providers('orders'), where.service('orders'), where.services])
+    mirror.remove(path, 5n);
+  provider('orders', 'a', 6n);
+  mirror.deliver({ watermark: 7n, reason: 'resync' });
+  expect(restarts).toBe(0);
+  mirror.become({ kind: 'live' });
+  expect(restarts).toBe(1);
+  expect(view.service('orders')).toMatchObject({ index: 6n, counts: { total: 1 } });
+  expect(view.services().index).toBeLessThanOrEqual(7n);
+});
+
+test('a large batch is taken in in slices; until its end nothing of it is claimed', async () => {
+  let calls = 0;
+  const { view, mirror, clock, provider, live } = scriptedView({ sliceMs: 0 });
+  provider('orders', 'a', 10n);
+  live(20n);
+  await clock.advance(0);
+  for (let at = 0; at < 300; at += 1) provider('orders', `p${at}`, 30n + BigInt(at));
+  view.onService('orders', () => (calls += 1));
+  mirror.deliver({ watermark: 400n });
+  expect(view.watermark).toBe(20n);
+  expect(view.service('orders').index).toBe(20n);
+  const seen = view.service('orders').counts.total;
+  expect(seen).toBeGreaterThan(1);
+  expect(seen).toBeLessThan(301);
+  for (let turn = 0; turn < 10; turn += 1) await clock.advance(0);
+  expect(view.service('orders')).toMatchObject({ index: 329n, counts: { total: 301 } });
+  expect(view.watermark).toBe(400n);
+  expect(calls).toBeGreaterThan(1);
+});
