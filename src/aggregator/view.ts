@@ -4,6 +4,7 @@ import type { Mirror, MirrorBatch } from '../zookeeper/index.ts';
 import { batchQueue } from './batch-queue.ts';
 import { topologyOf } from './consumers-state.ts';
 import type { LeaveCause, ServicesSnapshot, TopologySnapshot, View } from './ports.ts';
+import { smaller } from './published-index.ts';
 import { mayHaveMissedServices, resumeService, type ServiceResume } from './resume-plan.ts';
 import type { ServiceEntry } from './service-entry.ts';
 import { serviceState, type Step } from './service-state.ts';
@@ -254,8 +255,9 @@ export function openView(options: ViewOptions): LiveView {
     get state() {
       return trust.state;
     },
+    // Moves only together with the indexes: whoever is below W is told by it that what is published is all there is.
     get watermark() {
-      return watermark();
+      return smaller(watermark(), lastWatermark);
     },
     service: name => table.get(name)?.state.snapshot() ?? table.absent(name, indexes.markOf(name)),
     has: name => table.get(name)?.present === true,

@@ -24,6 +24,8 @@ export interface ScriptedMirror extends Mirror {
   move(options: {
     readonly watermark?: bigint;
     readonly pending?: readonly [string, bigint | undefined];
+    /** Its listeners hear of it by the next move: a mirror tells them in the next turn of the event loop. */
+    readonly unheard?: boolean;
   }): void;
   become(state: MirrorState): void;
 }
@@ -146,14 +148,14 @@ export function scriptedMirror(): ScriptedMirror {
         ...batch,
       });
     },
-    move({ watermark: next = watermark, pending: told }) {
+    move({ watermark: next = watermark, pending: told, unheard = false }) {
       watermark = next;
       if (told !== undefined) {
         const [path, mark] = told;
         if (mark === undefined) pending.delete(path);
         else pending.set(path, mark);
       }
-      movements.emit();
+      if (!unheard) movements.emit();
     },
     become(next) {
       state = next;

@@ -75,6 +75,20 @@ test('what is published never runs ahead of a path that is still to be read, and
   expect(calls).toBe(1);
 });
 
+test('who asks between a read and its telling is not shown a watermark above what is published', () => {
+  const { view, mirror, provider, live } = scriptedView();
+  provider('orders', 'a', 10n);
+  live(90n);
+  mirror.move({ pending: [`${where.providers('orders')}/late`, 94n] });
+  provider('orders', 'b', 100n);
+  mirror.deliver({ watermark: 94n });
+  const done = [`${where.providers('orders')}/late`, undefined] as const;
+  mirror.move({ pending: done, watermark: 100n, unheard: true });
+  expect([view.watermark, view.service('orders').index]).toEqual([94n, 94n]);
+  mirror.move({});
+  expect([view.watermark, view.service('orders').index]).toEqual([100n, 100n]);
+});
+
 test('a published index never goes back, even when a re-read freezes the watermark below it', () => {
   const { view, mirror, provider, live } = scriptedView();
   provider('orders', 'a', 10n);
