@@ -65,6 +65,7 @@ export function openView(options: ViewOptions): LiveView {
   const trust = viewTrust(clock, told.states);
   let hasBatch = false;
   let lastWatermark = 0n;
+  let toldWatermark = 0n;
   let rebuilding = false;
   let followed = false;
   let servicesSnapshot: ServicesSnapshot | undefined;
@@ -128,8 +129,18 @@ export function openView(options: ViewOptions): LiveView {
     return isAnywhere ? 'all' : names;
   };
 
+  /** W moves, and with it whatever index was held below it: who looks at both must not find the one without the other. */
+  const advance = ({ services }: Touched): void => {
+    if (isFirstReading()) return;
+    const now = watermark();
+    if (now < lastWatermark) rebuilding = true;
+    lastWatermark = now;
+    for (const entry of indexes.held) services.add(entry);
+  };
+
   /** Publishes what was touched, then tells: the followers first, so that the feed is on its way before anything else. */
   const settle = (batch: Pick<MirrorBatch, 'watermarkBefore' | 'eventAtMs'>): void => {
+    advance(touched);
     const done = touched;
     touched = nothingTouched();
     if (done.root) {
@@ -210,20 +221,16 @@ export function openView(options: ViewOptions): LiveView {
   /** The watermark, the pending marks or the mirror's state may have moved. */
   const moved = (): void => {
     if (isFirstReading()) return;
-    const now = watermark();
-    if (now < lastWatermark) rebuilding = true;
-    const wasAt = lastWatermark;
-    lastWatermark = now;
     const done = nothingTouched();
-    for (const entry of [...indexes.held]) {
-      if (indexes.publish(entry)) done.consumers = true;
-      done.services.add(entry);
-    }
+    advance(done);
+    for (const entry of done.services) if (indexes.publish(entry)) done.consumers = true;
     tell(done);
     const applied = queue.mark() === undefined && (hasBatch || mirror.size === 0);
     if (mirror.state.kind === 'live' && applied) completed();
     trust.update(mirror.state, applied);
-    if (now !== wasAt) told.topics.watermark.emit();
+    if (lastWatermark === toldWatermark) return;
+    toldWatermark = lastWatermark;
+    told.topics.watermark.emit();
   };
 
   /** All that the mirror has is applied: what is not here now was gone at the latest by now. */
