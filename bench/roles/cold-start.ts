@@ -31,5 +31,6 @@ process.send?.({
   providers,
   stallMs: meter.stop(),
   rssMb: process.memoryUsage.rss() / 2 ** 20,
+  cpuMs: process.cpuUsage().user / 1000,
 });
 process.once('disconnect', () => process.exit(0));
