@@ -90,9 +90,11 @@ export function feedSubscriber(parts: FeedSubscriberParts): FeedSubscriber {
 
   const everything = (): string[] => {
     if (names !== undefined) return [...names];
-    return [...view.knownServices()].filter(
-      name => view.has(name) || view.service(name).counts.suspects > 0,
-    );
+    // A provider may be known before its service's directory is.
+    return [...view.knownServices()].filter(name => {
+      const { total, suspects } = view.service(name).counts;
+      return view.has(name) || total + suspects > 0;
+    });
   };
 
   const beginAnew = (reason?: ResetReason): void => {

@@ -55,8 +55,8 @@ function mayHaveMissed(
   watermark: bigint,
 ): boolean {
   const { floor, directoryZxid, ledgers } = entry.state.memory;
-  const overridesZxid = entry.hasOverridesDirectory ? 0n : table.overridesZxid;
   // Without a directory of its own, overrides may have come and gone with one that was never seen.
+  const overridesZxid = entry.directories.has('overrides') ? 0n : table.overridesZxid;
   if (overridesZxid > from) return true;
   const rootZxid = entry.present ? 0n : table.rootZxid;
   const doubt = largest(ledgers.providers.doubt() ?? 0n, ledgers.overrides.doubt() ?? 0n);

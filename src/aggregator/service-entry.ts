@@ -13,8 +13,8 @@ export interface ServiceEntry {
   overrides: number;
   readonly servicePath: ZnodePath;
   readonly overridesPath: ZnodePath;
-  /** Its directory of overrides, when there is one, says all about them; otherwise that of all overrides does. */
-  hasOverridesDirectory: boolean;
+  /** Those of its directories that are there. One may be known before the service's own is. */
+  readonly directories: Set<'providers' | 'consumers' | 'overrides'>;
 }
 
 export function serviceEntry(where: Layout, state: ServiceState): ServiceEntry {
@@ -27,7 +27,7 @@ export function serviceEntry(where: Layout, state: ServiceState): ServiceEntry {
     overrides: 0,
     servicePath: where.service(name),
     overridesPath: `${where.overrides}/${name}`,
-    hasOverridesDirectory: false,
+    directories: new Set(),
   };
 }
 
@@ -36,6 +36,7 @@ export function isForgettable(entry: ServiceEntry): boolean {
   const { state, consumers } = entry;
   return (
     !entry.present &&
+    entry.directories.size === 0 &&
     entry.overrides === 0 &&
     consumers.size === 0 &&
     state.listed.size === 0 &&

@@ -78,7 +78,7 @@ export function serviceState(parts: ServiceStateParts): ServiceState {
   const { name, clock } = parts;
   const claims: ProviderClaims = providerClaims();
   const listed = listedProviders();
-  const overrides = new Map<string, Override>();
+  const overrides = new Map<string, { readonly value: Override; readonly zxid: bigint }>();
   const rejects = new Map<string, RejectedClaim>();
   const memory = serviceMemory(parts.maxTombstones);
   let snapshot: ServiceSnapshot | undefined;
@@ -147,7 +147,7 @@ export function serviceState(parts: ServiceStateParts): ServiceState {
     const claim = claims.of(id)?.winner;
     if (claim === undefined) return undefined;
     const { znode, czxid, mzxid, sessionId, since } = claim;
-    const override = overrides.get(id);
+    const override = overrides.get(id)?.value;
     const record = applyOverride(claim.record, override);
     return { id, record, znode, czxid, mzxid, sessionId, since, override, healthy: undefined };
   };
@@ -203,7 +203,8 @@ export function serviceState(parts: ServiceStateParts): ServiceState {
     conflicts.check(id, claims.of(id));
     memory.touched(zxid);
     if (before === undefined && after === undefined) return;
-    memory.changed(id, zxid, after);
+    const overrideZxid = overrides.get(id)?.zxid ?? 0n;
+    memory.changed(id, overrideZxid > zxid ? overrideZxid : zxid, after);
     if (before !== undefined && after !== undefined && isSame(before, after)) return;
     invalidate();
     if (step.into !== undefined) lastChange = new Date(step.occasion.atWallMs).toISOString();
@@ -261,9 +262,9 @@ export function serviceState(parts: ServiceStateParts): ServiceState {
       drop(before, { how: 'gone', drained }, zxid, step);
     },
     override(id, override, { znode, czxid, zxid }, step) {
-      const previousOverride = overrides.get(id);
+      const previousOverride = overrides.get(id)?.value;
       if (override === undefined) overrides.delete(id);
-      else overrides.set(id, override);
+      else overrides.set(id, { value: override, zxid });
       if (override === undefined && previousOverride === undefined) return;
       const facts = factsOf(id, { znode, sessionId: 0n, czxid }, zxid, step);
       step.into?.transitions.push({ ...facts, kind: 'override', override, previousOverride });
@@ -279,7 +280,7 @@ export function serviceState(parts: ServiceStateParts): ServiceState {
     },
     claimsOf: id => claims.of(id),
     rejected: () => rejects.values(),
-    overrideOf: id => overrides.get(id),
+    overrideOf: id => overrides.get(id)?.value,
     isConflict: id => conflicts.has(id),
     close() {
       suspects.close();

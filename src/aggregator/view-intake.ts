@@ -114,6 +114,10 @@ export function viewIntake(parts: ViewIntakeParts): ViewIntake {
     const { node } = change;
     const zxid = newestOf(node);
     const isGone = change.kind === 'gone';
+    if (spot.kind !== 'service') {
+      if (isGone) entry.directories.delete(spot.kind);
+      else entry.directories.add(spot.kind);
+    }
     switch (spot.kind) {
       case 'service':
         if (isGone) table.went(entry);
@@ -126,7 +130,6 @@ export function viewIntake(parts: ViewIntakeParts): ViewIntake {
         return;
       case 'providers':
       case 'overrides': {
-        if (spot.kind === 'overrides') entry.hasOverridesDirectory = !isGone;
         const ledger = memory.ledgers[spot.kind];
         if (isGone) {
           ledger.restart();
