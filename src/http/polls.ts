@@ -99,21 +99,21 @@ export function createPolls(clock: Clock, maxWaiting: number): Polls {
     const followWatermark = (): void => {
       endWatermark ??= options.subscribeWatermark(() => wake(waiter));
     };
-    const waiter: Waiter = {
-      look() {
-        try {
-          const seen = look(options, untilMs - clock.nowMs());
-          if (seen.done) done.resolve(seen);
-          else if (seen.isAbove) followWatermark();
-        } catch (error) {
-          done.reject(error);
-        }
-      },
+    const lookWith = (waitLeftMs: number): void => {
+      try {
+        const seen = look(options, waitLeftMs);
+        if (seen.done) done.resolve(seen);
+        else if (seen.isAbove) followWatermark();
+      } catch (error) {
+        done.reject(error);
+      }
     };
+    const waiter: Waiter = { look: () => lookWith(untilMs - clock.nowMs()) };
     waiters.add(waiter);
     const unsubscribe = options.subscribe(() => wake(waiter));
     if (isAbove) followWatermark();
-    const timer = clock.after(options.waitMs, () => waiter.look(), { unref: true });
+    // A timer may fire a little before the clock says so, and nobody would look again.
+    const timer = clock.after(options.waitMs, () => lookWith(0), { unref: true });
     const forget = onAbort(options.signal, () => done.reject(abortedError('the request')));
     try {
       return await done.promise;

@@ -1,6 +1,7 @@
 import { request } from 'node:http';
 import supertest from 'supertest';
 import { expect, test, vi } from 'vitest';
+import { type Clock, systemClock } from '../../src/kernel/clock.ts';
 import { manualClock } from '../../src/testing/index.ts';
 import { type HttpDaemon, httpDaemon } from '../support/http-daemon.ts';
 
@@ -97,6 +98,17 @@ test.each([
   expect(waiting.answered).toBe(false);
   await clock.advance(1);
   await waiting.answer;
+});
+
+test('a wait ends also when its timer fires before the clock has come to its end', async () => {
+  const clock: Clock = {
+    ...systemClock,
+    after: (delayMs, fire, options) => systemClock.after(delayMs - 5, fire, options),
+  };
+  await using daemon = await httpDaemon({ clock });
+  daemon.aggregator.setService('orders', [{ id: 'o-1' }], 101n);
+  const { status } = await poll(daemon, `${PATH}?index=101&wait=50ms`).answer;
+  expect(status).toBe(200);
 });
 
 test('a poll whose body is still the same at its end is answered 304', async () => {
