@@ -33,7 +33,8 @@ export function listedProviders(): ListedProviders {
     if (next !== undefined) count(next, 1);
     if (next === undefined) byId.delete(id);
     else byId.set(id, next);
-    edited.add(id);
+    // Once most of the list is wrong it is sorted anew, whatever else is edited.
+    if (edited.size * 4 <= list.length) edited.add(id);
   };
 
   return {

@@ -45,16 +45,23 @@ export interface ProviderClaims {
 
 export function providerClaims(): ProviderClaims {
   const byZnode = new Map<ZnodePath, ProviderClaim>();
-  const byId = new Map<string, IdClaims>();
+  /** Nearly every id is claimed by one znode: then the claim itself is kept, and no object about it. */
+  const byId = new Map<string, ProviderClaim | IdClaims>();
 
   const without = (claim: ProviderClaim): void => {
     const { id } = claim.record;
-    const known = byId.get(id);
+    const known = of(id);
     if (known === undefined) return;
     const rest = [known.winner, ...known.superseded].filter(({ znode }) => znode !== claim.znode);
     const [winner, ...superseded] = rest;
     if (winner === undefined) byId.delete(id);
-    else byId.set(id, { winner, superseded });
+    else byId.set(id, superseded.length === 0 ? winner : { winner, superseded });
+  };
+
+  const of = (id: string): IdClaims | undefined => {
+    const known = byId.get(id);
+    if (known === undefined || 'winner' in known) return known;
+    return { winner: known, superseded: NOTHING };
   };
 
   const remove = (znode: ZnodePath): ProviderClaim | undefined => {
@@ -70,15 +77,12 @@ export function providerClaims(): ProviderClaims {
       const before = remove(claim.znode);
       byZnode.set(claim.znode, claim);
       const { id } = claim.record;
-      const known = byId.get(id);
-      byId.set(
-        id,
-        known === undefined ? { winner: claim, superseded: NOTHING } : joined(known, claim),
-      );
+      const known = of(id);
+      byId.set(id, known === undefined ? claim : joined(known, claim));
       return before;
     },
     remove,
-    of: id => byId.get(id),
+    of,
   };
 }
 
@@ -89,6 +93,20 @@ function joined(known: IdClaims, claim: ProviderClaim): IdClaims {
   return { winner, superseded };
 }
 
+/** Znodes that were made together have one ctime, and share its text. */
+function timeText(): (wallMs: number) => string {
+  let last = Number.NaN;
+  let text = '';
+  return wallMs => {
+    if (wallMs === last) return text;
+    last = wallMs;
+    text = new Date(wallMs).toISOString();
+    return text;
+  };
+}
+
+const sinceText = timeText();
+
 /** What the znode's stat and its parsed record make. */
 export function claimOf(node: MirrorNode, service: string, record: ProviderRecord): ProviderClaim {
   return {
@@ -96,7 +114,7 @@ export function claimOf(node: MirrorNode, service: string, record: ProviderRecor
     czxid: node.czxid,
     mzxid: node.mzxid,
     sessionId: node.ephemeralOwner,
-    since: new Date(node.ctimeMs).toISOString(),
+    since: sinceText(node.ctimeMs),
     record: record.service === service ? record : { ...record, service },
   };
 }
