@@ -53,8 +53,8 @@ export function bareData(
 }
 
 /**
- * What a service author writes with node-zookeeper-client alone: list the services, list each one's providers (watching the
- * lists), read every provider, parse its JSON.
+ * What a service author writes with node-zookeeper-client alone: list the services, list each one's providers, read every
+ * provider, parse its JSON; each list and each provider watched, so that it hears of joins, leaves and changed records as we do.
  *
  * @returns how many providers were read.
  */
@@ -70,7 +70,7 @@ export async function loadNodeByNode(servers: string, root: string): Promise<num
       paths.push(`${directory}/${name}`);
   });
   await windowed(paths, async path => {
-    providers.set(path, JSON.parse((await bareData(client, path)).toString('utf8')));
+    providers.set(path, JSON.parse((await bareData(client, path, ignore)).toString('utf8')));
   });
   client.close();
   return providers.size;
