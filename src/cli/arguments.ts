@@ -74,7 +74,8 @@ function takeOption(
   schema: SettingsSchema,
   flags: Map<string, RawValue>,
 ): void {
-  const option = options[name];
+  // every object has a `constructor`, which is no flag
+  const option = Object.hasOwn(options, name) ? options[name] : undefined;
   if (option === undefined) {
     const hint = didYouMean(name, Object.keys(options), '--');
     throw usage(`there is no flag ${rawName}${hint}; --help lists them`);

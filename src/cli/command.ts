@@ -59,7 +59,7 @@ function checkWords(
     throw usage(`"${surplus}" is too much${hint}; ${how}`);
   }
   const wantsCommand = plan.takesCommand === true;
-  if (wantsCommand && (given.command ?? []).length === 0) {
+  if (wantsCommand && (given.command?.[0] ?? '') === '') {
     throw usage(`the command to run is missing: put it behind "--"; ${how}`);
   }
   if (!wantsCommand && given.command !== undefined) {

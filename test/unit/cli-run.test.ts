@@ -48,6 +48,8 @@ test.for([
   [['serve'], '--zookeeper is missing: say which ZooKeeper'],
   [['serve', 'orders', '--zookeeper', 'a'], '"orders" is too much; usage: rollcall serve'],
   [['serve', '--zookeeper', 'a', '--embedded'], 'the embedded server is not part of this release'],
+  [['services', '--constructor', 'a'], 'there is no flag --constructor'],
+  [['serve', '--embedded'], 'the embedded server is not part of this release'],
   [['serve', '--zookeper', 'a'], 'there is no flag --zookeper (did you mean --zookeeper?)'],
   [['providers'], 'something is missing; usage: rollcall providers SERVICE'],
   [['providers', '..'], '"..": a service cannot be named . or ..'],
@@ -55,6 +57,7 @@ test.for([
   [['services', '--server', 'localhost'], '--server "localhost": a server looks like http://'],
   [['services', '--', 'x'], 'rollcall services runs no command'],
   [['register', 'orders', '--port', '80'], 'the command to run is missing: put it behind "--"'],
+  [['register', 'orders', '--port', '80', '--', ''], 'the command to run is missing'],
   [['register', 'orders', '--', 'x'], '--port is missing: say where it serves'],
   [
     ['register', 'orders', '--port', '0', '--', 'x'],
