@@ -1,4 +1,4 @@
-import type { z } from 'zod';
+import { z } from 'zod';
 import { RollcallError } from '../kernel/errors.ts';
 import { aboutFlag } from './flags.ts';
 import { didYouMean } from './suggest.ts';
@@ -45,7 +45,7 @@ export function readSettings<S extends SettingsSchema>(
   refuseUnknownKeys(names, foreign, sources.file);
   const given = new Map<string, Given>();
   for (const name of names) {
-    const found = findValue(name, kindOf(schema, name), sources);
+    const found = findValue(schema, name, sources);
     if (found !== undefined) given.set(name, found);
   }
   const raw = Object.fromEntries([...given].map(([name, { value }]) => [name, value]));
@@ -67,12 +67,13 @@ function aboutOf(schema: SettingsSchema, name: string) {
   return flagSchema === undefined ? { help: '' } : aboutFlag(flagSchema);
 }
 
-function findValue(name: string, kind: Kind, sources: Sources): Given | undefined {
+function findValue(schema: SettingsSchema, name: string, sources: Sources): Given | undefined {
+  const kind = kindOf(schema, name);
   const byHand = sources.flags[name];
   if (byHand !== undefined) return { value: byHand, where: `--${name}` };
   const variable = envName(name);
   const fromEnv = sources.env[variable];
-  if (fromEnv !== undefined && fromEnv !== '' && !isServiceLink(fromEnv)) {
+  if (fromEnv !== undefined && fromEnv !== '' && !isServiceLink(schema, name, fromEnv)) {
     return { value: fromText(fromEnv, kind, variable), where: variable };
   }
   const fromFile = sources.file?.values[name];
@@ -81,9 +82,14 @@ function findValue(name: string, kind: Kind, sources: Sources): Given | undefine
   return { value: fromJson(fromFile, kind, where), where };
 }
 
-/** Kubernetes gives every container `ROLLCALL_PORT=tcp://10.0.0.1:7070` once a Service is called rollcall: not ours. */
-function isServiceLink(value: string): boolean {
-  return /^(tcp|udp|sctp):\/\/[\d.:[\]a-f]+$/.test(value);
+/**
+ * Kubernetes gives every container `ROLLCALL_PORT=tcp://10.0.0.1:7070` once a Service is called rollcall: not ours, unless the flag
+ * takes such a value, as --check does.
+ */
+function isServiceLink(schema: SettingsSchema, name: string, value: string): boolean {
+  if (!/^(tcp|udp|sctp):\/\/[\d.:[\]a-f]+$/.test(value)) return false;
+  const alone = z.object({ flag: schema.shape[name] ?? z.never() }).safeParse({ flag: value });
+  return !alone.success;
 }
 
 function fromText(text: string, kind: Kind, where: string): RawValue {
@@ -134,7 +140,8 @@ function failure(
   given: ReadonlyMap<string, Given>,
   error: z.ZodError,
 ): RollcallError {
-  const issue = error.issues[0];
+  // what was given wrongly goes before what is missing: it may be why
+  const issue = error.issues.find(({ path }) => given.has(String(path[0]))) ?? error.issues[0];
   const name = String(issue?.path[0] ?? '');
   const message = issue?.message ?? 'invalid';
   const found = given.get(name);
