@@ -307,14 +307,15 @@ test('over TLS the same, and a certificate that is none is refused by its flag',
   );
 });
 
-test('a history directory that cannot be made is refused by its flag', async () => {
-  const dir = '/dev/null/history';
+test.for([
+  { dir: '/dev/null/history', why: 'ENOTDIR' },
+  { dir: '/proc/history', why: 'ENOENT' },
+])('a history directory that cannot be made is refused by its flag: $dir', async ({ dir, why }) => {
   const flags = ['--zookeeper', '127.0.0.1:1', '--http', '127.0.0.1:0', '--history-dir', dir];
   await using daemon = rollcall(['serve', ...flags]);
   expect(await daemon.finished).toBe(2);
-  expect(daemon.stderr).toMatch(
-    /^rollcall: --history-dir \/dev\/null\/history: it cannot be written to \(\w+\).*\n$/,
-  );
+  expect(daemon.stderr).toMatch(`rollcall: --history-dir ${dir}: it cannot be written to (${why})`);
+  expect(daemon.stderr.match(/\n/g)).toHaveLength(1);
 });
 
 test('what nobody caught is logged, and ends the daemon with 1', async () => {
