@@ -86,10 +86,12 @@ export async function announce(
     options,
   );
   const kept = keepNode(keeping);
+  /** What the node is known to say: an update that is still on its way has told nobody that we leave. */
+  let said = record.status;
   let closing: Promise<void> | undefined;
 
   const close = (): Promise<void> => {
-    const hasDrained = record.status === 'draining' || record.status === 'down';
+    const hasDrained = isLeaving(record.status) && isLeaving(said);
     const draining = encodeRecord({ ...record, status: 'draining' });
     closing ??= leaveWithin(
       kept,
@@ -116,6 +118,7 @@ export async function announce(
     const bytes = encodeRecord(next);
     record = next;
     await kept.set(bytes, wait);
+    said = next.status;
   };
 
   const first = await firstProof(kept, session, options, close);
@@ -134,6 +137,10 @@ export async function announce(
     close,
     [Symbol.asyncDispose]: close,
   };
+}
+
+function isLeaving(status: ProviderRecord['status']): boolean {
+  return status === 'draining' || status === 'down';
 }
 
 function describe(description: ProviderDescription, options: AnnounceOptions): ProviderRecord {

@@ -56,8 +56,9 @@ export interface SnapshotFileOptions {
 export function snapshotFile(options: SnapshotFileOptions): SnapshotFile {
   const { path, clock, logger } = options;
   let timer: Timer | undefined;
+  let writing: Promise<void> = Promise.resolve();
 
-  const write = latest(async () => {
+  const writeLatest = latest(async () => {
     timer?.cancel();
     timer = undefined;
     try {
@@ -70,13 +71,14 @@ export function snapshotFile(options: SnapshotFileOptions): SnapshotFile {
     }
   });
 
+  const write = (): Promise<void> => (writing = writeLatest());
+
   return {
     async load() {
       try {
         return await read(path, options.root);
       } catch (error) {
-        const isMissing = error instanceof Error && 'code' in error && error.code === 'ENOENT';
-        if (!isMissing) {
+        if (!isMissing(error)) {
           logger.warn(
             { path, error: errorText(error) },
             'the snapshot of the providers is of no use, and ignored',
@@ -89,7 +91,7 @@ export function snapshotFile(options: SnapshotFileOptions): SnapshotFile {
       timer ??= clock.after(COALESCE_MS, () => void write(), { unref: true });
     },
     async close() {
-      if (timer !== undefined) await write();
+      await (timer === undefined ? writing : write());
     },
   };
 }
@@ -109,7 +111,7 @@ function encode({ root, clock, listed }: SnapshotFileOptions): string {
 }
 
 async function read(path: string, root: string): Promise<Snapshot> {
-  const { size } = await stat(path);
+  const { size } = await regularFile(path);
   if (size > MAX_SNAPSHOT_BYTES) throw new Error(`${size} bytes are too many`);
   const parsed = SnapshotSchema.safeParse(JSON.parse(await readFile(path, 'utf8')));
   if (!parsed.success) throw new Error(issueText(parsed.error));
@@ -128,8 +130,28 @@ async function read(path: string, root: string): Promise<Snapshot> {
   return { savedAtWallMs: Date.parse(parsed.data.savedAt), services: new Map(services) };
 }
 
+/** A device or a pipe has no end, or never begins; nor may it be put out of the way. */
+async function regularFile(path: string): Promise<{ readonly size: number }> {
+  const found = await stat(path);
+  if (!found.isFile()) throw new Error('it is not a regular file');
+  return found;
+}
+
+async function refuseOther(path: string): Promise<void> {
+  try {
+    await regularFile(path);
+  } catch (error) {
+    if (!isMissing(error)) throw error;
+  }
+}
+
+function isMissing(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ENOENT';
+}
+
 /** Whoever reads finds the old content or the new one, whole, also after a crash or a power cut. */
 async function replaceFile(path: string, content: string): Promise<void> {
+  await refuseOther(path);
   const fresh = `${path}.${pid}.tmp`;
   try {
     const file = await open(fresh, 'w', 0o600);

@@ -10,7 +10,7 @@ import { picker } from './pick.ts';
 import { PROTECTION_DEFAULTS } from './protection.ts';
 import { ServiceNameSchema } from './record.ts';
 import type { ServicePicture } from './service-picture.ts';
-import { servicePictures, type ServicePictures } from './service-pictures.ts';
+import { type Rejected, servicePictures, type ServicePictures } from './service-pictures.ts';
 import { type SnapshotFile, snapshotFile } from './snapshot-file.ts';
 import type {
   SubscribeOptions,
@@ -36,6 +36,10 @@ export function subscribe(
   const events = listeners<SubscriptionEvent>(error =>
     logger.error({ error: errorText(error) }, 'a listener of a subscription failed'),
   );
+  const told = listeners<Rejected>(error =>
+    logger.error({ error: errorText(error) }, 'a listener of rejected znodes failed'),
+  );
+  if (options.onRejected !== undefined) told.add(options.onRejected);
   const first = deferred<void>();
   first.promise.catch(() => undefined);
   let state: SubscriptionState = { kind: 'syncing' };
@@ -48,7 +52,7 @@ export function subscribe(
     protection: { ...PROTECTION_DEFAULTS, ...options.protection },
     onRejected(rejected) {
       logger.warn(rejected, 'a znode is skipped: it cannot be read');
-      options.onRejected?.(rejected);
+      told.emit(rejected);
     },
     onSuspects: (service, { suspects }) => events.emit({ type: 'suspects', service, suspects }),
     onDelta(service, delta) {

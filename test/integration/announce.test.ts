@@ -280,6 +280,27 @@ test('closing while ZooKeeper is away ends in time, and the node goes when it is
   });
 });
 
+test('a draining that is still on its way when the provider closes is said all the same', async () => {
+  const servers = await testServers();
+  const { session, proxy } = await proxiedSession(servers, { timeoutMs: 20_000 });
+  const other = await testSession(servers);
+  const registration = await announce(session, orders, { closeWithinMs: 50, drainMs: 1_000 });
+  await proxy.cut();
+  await vi.waitFor(() => expect(session.state.kind).toBe('suspended'));
+  const drained = expect(registration.drain()).rejects.toMatchObject({ code: 'SESSION_CLOSED' });
+  await registration.close();
+  await drained;
+  await proxy.heal();
+  await vi.waitFor(
+    async () =>
+      expect(await recordAt(other, registration.path)).toMatchObject({ status: 'draining' }),
+    { timeout: 10_000 },
+  );
+  await vi.waitFor(async () => expect(await other.exists(registration.path)).toBeUndefined(), {
+    timeout: 10_000,
+  });
+});
+
 test('now and then a provider looks at its node though nothing called for it', async () => {
   const session = await testSession(await testServers());
   const clock = manualClock();

@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, readlink, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test, vi } from 'vitest';
@@ -168,6 +168,24 @@ test('a record that cannot be read is skipped and told of, and harms nobody else
   expect(ids(subscription)).toEqual(['a']);
 });
 
+test('whoever is told of rejected records and throws loses nothing of what comes with them', async () => {
+  const session = await testSession(await testServers());
+  const directory = layout().providers('orders');
+  await session.ensurePath(directory);
+  for (const name of ['0', 'z']) await session.create(`${directory}/${name}`, Buffer.from('{'));
+  for (const id of ['a', 'b', 'c']) await announce(session, provider(id));
+  const { logger, warnings } = collectingLogger();
+  const { subscription } = subscribed(session, {
+    logger,
+    onRejected() {
+      throw new Error('a slip');
+    },
+  });
+  await subscription.ready();
+  expect(ids(subscription)).toEqual(['a', 'b', 'c']);
+  expect(warnings).toHaveLength(2);
+});
+
 test('of two nodes with one id the younger speaks, and the older takes over when it goes', async () => {
   const session = await testSession(await testServers());
   const old = await announce(session, provider('a', { version: 'old' }));
@@ -273,6 +291,20 @@ test('a snapshot that is broken, of another root, or missing is ignored', async 
   await subscription.ready();
   expect(warnings).toHaveLength(3);
   expect((await readdir(folder)).filter(name => name.endsWith('.tmp'))).toEqual([]);
+});
+
+test('what is no regular file is never read as a snapshot, nor put out of the way by one', async () => {
+  const session = await testSession(await testServers());
+  await announce(session, provider('a'));
+  const path = join(await temporaryFolder(), 'device.json');
+  await symlink('/dev/null', path);
+  const { logger, warnings } = collectingLogger();
+  const { subscription } = subscribed(session, { snapshotFile: path, logger });
+  await subscription.ready();
+  await vi.waitFor(() => expect(subscription.state.kind).toBe('live'));
+  await subscription.close();
+  expect(await readlink(path)).toBe('/dev/null');
+  expect(warnings).toHaveLength(2);
 });
 
 /** Ten providers of as many sessions, and a subscriber whose clock stands. */
