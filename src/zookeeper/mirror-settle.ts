@@ -100,6 +100,9 @@ export function settle(
     } else {
       if (answer?.kind === 'failed' && strategy.goneBy === 'list')
         trust.listFailed(parent, answer.error);
+      // The parent went too: until that is known, nobody can tell from it that something may have come and gone here.
+      const isGoneToo = answer?.kind === 'missing' && !roots.has(note.path);
+      if (isGoneToo) pending.note({ ...note, path: parent, need: NODE });
       left(note, parts.lastZxid());
     }
   };
