@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import { z } from 'zod';
 import {
-  durationFlag,
+  boundedDurationFlag,
   flag,
   integerFlag,
   integerHint,
@@ -33,6 +33,8 @@ import type { CheckPlan } from './watch-check.ts';
 /** A ZooKeeper that is away must not keep a finished program's sidecar: the session's end removes the node. */
 const CLOSE_WITHIN_MS = 3_000;
 
+const HOUR_MS = 3_600_000;
+
 const RegisterFlags = z.object({
   port: requiredFlagOf(text => readInteger(text, 1, 65_535), integerHint(1, 65_535), {
     help: 'where it serves (needed)',
@@ -52,8 +54,14 @@ const RegisterFlags = z.object({
     help: 'listed only while this answers: HTTP below 400, or a TCP connection',
     value: 'http://…|tcp://…',
   }),
-  'check-interval': durationFlag({ help: 'time between two tries', fallback: '5s' }),
-  'check-timeout': durationFlag({ help: 'how long one may take', fallback: '2s' }),
+  'check-interval': boundedDurationFlag(10, HOUR_MS, {
+    help: 'time between two tries',
+    fallback: '5s',
+  }),
+  'check-timeout': boundedDurationFlag(1, HOUR_MS, {
+    help: 'how long one may take',
+    fallback: '2s',
+  }),
   'check-rise': integerFlag(1, 100, {
     help: 'successes in a row to be up',
     value: 'N',

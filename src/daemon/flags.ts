@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { DURATION_HINT, parseDurationMs } from '../kernel/duration.ts';
+import { DURATION_HINT, formatDurationMs, parseDurationMs } from '../kernel/duration.ts';
 
 /** What people are told of a flag; its type and its rules are in its schema. */
 export interface FlagAbout {
@@ -68,6 +68,21 @@ export function optionalFlagOf<T>(
 
 export const durationFlag = (words: Words & { readonly fallback: string }) =>
   flagOf(parseDurationMs, DURATION_HINT, { value: 'DURATION', ...words });
+
+/** Both ends included. */
+export const boundedDurationFlag = (
+  leastMs: number,
+  mostMs: number,
+  words: Words & { readonly fallback: string },
+) =>
+  flagOf(
+    text => {
+      const ms = parseDurationMs(text);
+      return ms !== undefined && ms >= leastMs && ms <= mostMs ? ms : undefined;
+    },
+    `${DURATION_HINT}; from ${formatDurationMs(leastMs)} to ${formatDurationMs(mostMs)}`,
+    { value: 'DURATION', ...words },
+  );
 
 /** `off` is 0. */
 export const durationOrOffFlag = (words: Words & { readonly fallback: string }) =>

@@ -1,6 +1,6 @@
 export {
   aboutFlag,
-  durationFlag,
+  boundedDurationFlag,
   flag,
   flagOf,
   integerFlag,

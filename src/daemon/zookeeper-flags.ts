@@ -3,7 +3,7 @@ import { errorText, RollcallError } from '../kernel/errors.ts';
 import { DEFAULT_ROOT } from '../registry/index.ts';
 import { type DigestAuth, parseConnectString, type TlsOptions } from '../zookeeper/index.ts';
 import { readNamedFile } from './config-file.ts';
-import { durationFlag, fileFlag, flagOf } from './flags.ts';
+import { boundedDurationFlag, fileFlag, flagOf } from './flags.ts';
 
 const ROOT_HINT =
   'a root looks like /rollcall: it begins with /, does not end with one, and no part of it is empty, "." or ".."';
@@ -23,8 +23,11 @@ export const rootFlag = () =>
     fallback: DEFAULT_ROOT,
   });
 
+/** ZooKeeper's protocol has 31 bits of milliseconds for it. */
+const LONGEST_SESSION_MS = 24 * 3_600_000;
+
 export const sessionTimeoutFlag = () =>
-  durationFlag({
+  boundedDurationFlag(1, LONGEST_SESSION_MS, {
     help: 'asked of ZooKeeper, which may bound it: a crash is seen after that long',
     fallback: '10s',
   });

@@ -76,6 +76,15 @@ test.for([
     'id: an id is printable and has no /',
   ],
   [
+    ['register', 'orders', '--port', '80', '--check-interval', '0s', '--', 'x'],
+    '--check-interval "0s": a duration looks like 500ms, 10s, 2m or 1h; from 10ms to 1h',
+  ],
+  [
+    ['doctor', '--zookeeper', 'a', '--session-timeout', '600h'],
+    '--session-timeout "600h": a duration looks like',
+  ],
+  [['doctor', '--zookeeper', 'a', '--session-timeout', '0s'], '--session-timeout "0s": '],
+  [
     ['register', 'orders', '--port', '80', '--check', 'x', '--', 'x'],
     '--check "x": a check looks like',
   ],
