@@ -98,6 +98,20 @@ function createFastify(
   return app;
 }
 
+/** Only JSON is taken: fastify would otherwise take text as well. Nothing, called JSON, is nothing: many clients say so of a DELETE. */
+function takeJsonAlone(app: FastifyInstance): void {
+  app.removeContentTypeParser('text/plain');
+  const parse = app.getDefaultJsonParser('error', 'error');
+  app.addContentTypeParser<string>(
+    'application/json',
+    { parseAs: 'string' },
+    (request, body, done) => {
+      if (body === '') done(null, undefined);
+      else void parse(request, body, done);
+    },
+  );
+}
+
 /**
  * The HTTP face of an aggregator: the routes of the contract, not listening yet. Closing it says goodbye on every stream and
  * answers every held request first.
@@ -119,8 +133,7 @@ export function buildApp(options: AppOptions): FastifyInstance {
   });
 
   installErrorHandling(app, errors);
-  // Only JSON is taken: fastify would otherwise take text as well.
-  app.removeContentTypeParser('text/plain');
+  takeJsonAlone(app);
   // With a callback: a promise for each request would be felt.
   app.addHook('onResponse', (request, reply, done) => {
     metrics.answered(request, reply);

@@ -18,7 +18,6 @@ const PROBLEM_TYPE = 'application/problem+json; charset=utf-8';
 const FRAMEWORK: Readonly<Record<string, readonly [RollcallErrorCode, string]>> = {
   FST_ERR_CTP_BODY_TOO_LARGE: ['BODY_TOO_LARGE', 'the body is larger than 1 MiB'],
   FST_ERR_CTP_INVALID_MEDIA_TYPE: ['UNSUPPORTED_MEDIA_TYPE', 'send application/json'],
-  FST_ERR_CTP_EMPTY_JSON_BODY: ['INVALID_REQUEST', 'body: is missing'],
   FST_ERR_CTP_INVALID_JSON_BODY: ['INVALID_REQUEST', 'body: it is not JSON'],
   FST_ERR_CTP_INVALID_CONTENT_LENGTH: ['INVALID_REQUEST', 'body: its length is not Content-Length'],
   FST_ERR_BAD_URL: ['INVALID_REQUEST', 'the path is not well percent-encoded'],

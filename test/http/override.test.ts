@@ -29,6 +29,15 @@ test('an override is taken back once; there is nothing to take back then', async
   expect(answer.body.code).toBe('NOT_FOUND');
 });
 
+test('who calls the body of a DELETE JSON and sends none is understood', async () => {
+  await using daemon = await httpDaemon();
+  const http = supertest(daemon.url);
+  await http.put(PATH).send({ drain: true }).expect(200);
+  await http.delete(PATH).set('content-type', 'application/json').expect(204);
+  const empty = await http.put(PATH).set('content-type', 'application/json').send('').expect(400);
+  expect(empty.body.errors).toEqual([{ field: 'body', message: 'is missing' }]);
+});
+
 test('an override may be of an id that must be encoded in a URL', async () => {
   await using daemon = await httpDaemon();
   const id = 'größe 100% ✓';
