@@ -16,7 +16,10 @@ export interface EventParser {
 
 /** Parses `text/event-stream` by the rules of the HTML standard (9.2.6). */
 export function eventParser(): EventParser {
-  let rest = '';
+  /** Of the line that is coming in. Each piece is looked through once: a snapshot is one line, and may be 50 MiB. */
+  let pieces: string[] = [];
+  /** A CR that ended the last piece may be half of a CRLF. */
+  let held = '';
   let type = '';
   let data: string[] = [];
   /** Of the message that is coming in. Cut before its end, it must not count: its event was never given. */
@@ -41,10 +44,21 @@ export function eventParser(): EventParser {
     data = [];
     return empty ? undefined : event;
   };
+  const linesEndedBy = (text: string): readonly string[] => {
+    const lines = (held + text).split(/\r\n|\n|\r(?!$)/);
+    const last = lines.pop() ?? '';
+    const [first] = lines;
+    if (first !== undefined) {
+      lines[0] = pieces.join('') + first;
+      pieces = [];
+    }
+    held = last.endsWith('\r') ? '\r' : '';
+    pieces.push(held === '' ? last : last.slice(0, -1));
+    return lines;
+  };
   return {
     push(text) {
-      const lines = (rest + text).split(/\r\n|\n|\r(?!$)/);
-      rest = lines.pop() ?? '';
+      const lines = linesEndedBy(text);
       const events: ServerEvent[] = [];
       for (const line of lines) {
         if (line !== '') {

@@ -97,6 +97,26 @@ test('an event stream is read whatever way it is cut', () => {
   }
 });
 
+test('a stream that comes letter by letter is read alike, whatever ends its lines', () => {
+  for (const end of ['\n', '\r\n', '\r']) {
+    const text = ['event: a', 'data: 1', 'data: 2', 'id: 7', '', 'data: 3', '', ':'].join(end);
+    const parser = eventParser();
+    expect([...text].flatMap(letter => parser.push(letter))).toEqual([
+      { type: 'a', data: '1\n2', id: '7' },
+      { type: 'message', data: '3', id: '7' },
+    ]);
+  }
+});
+
+test('a long list in many pieces is looked through once', () => {
+  const piece = 'x'.repeat(16 * 1024);
+  const parser = eventParser();
+  parser.push('data: ');
+  for (let at = 0; at < 4_096; at += 1) parser.push(piece);
+  const [event] = parser.push('\n\n');
+  expect(event?.data.length).toBe(4_096 * piece.length);
+});
+
 test('an id counts only when its message is complete: what was cut off is asked for again', () => {
   const parser = eventParser();
   parser.push('event: left\ndata: {}\nid: 7\n\nevent: left\ndata: {}\nid: 8\n');
