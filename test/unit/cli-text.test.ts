@@ -101,7 +101,7 @@ test('a stream that comes letter by letter is read alike, whatever ends its line
   for (const end of ['\n', '\r\n', '\r']) {
     const text = ['event: a', 'data: 1', 'data: 2', 'id: 7', '', 'data: 3', '', ':'].join(end);
     const parser = eventParser();
-    expect([...text].flatMap(letter => parser.push(letter))).toEqual([
+    expect(text.split('').flatMap(letter => parser.push(letter))).toEqual([
       { type: 'a', data: '1\n2', id: '7' },
       { type: 'message', data: '3', id: '7' },
     ]);
