@@ -7,8 +7,6 @@ export interface PollFacts {
   readonly requested: bigint | undefined;
   /** The published index of the thing asked for. */
   readonly published: bigint;
-  /** This replica's watermark W: every change with zxid ≤ W is in its view. */
-  readonly watermark: bigint;
   /** Whether the body that would be sent now matches `If-None-Match`; undefined: the client sent none. */
   readonly etagMatches: boolean | undefined;
   /** What is left of the wait; 0 or less: it has ended. */
@@ -20,21 +18,23 @@ export type PollDecision =
   | 'answer'
   /** Hold the request until a fact moves or the wait ends. */
   | 'wait'
-  /** Send what is there now, and say `X-Rollcall-Reset: true`: it is older than what the client has. */
+  /** Send what is there now, and say `X-Rollcall-Reset: true`: it may be older than what the client has. */
   | 'answer-reset';
 
 /**
  * Guarantees, for a client that repeats the index (and the ETag) of the last answer it had, from whichever replica:
  * a change is never slept through, and a state older than index N is never sent without saying so.
  *
- * A client above what is published here came from a replica that is ahead, or from an ensemble that was rebuilt. While this
- * replica's watermark is below N the two cannot be told apart: it is held until the replica has caught up or the wait ends.
- * Its ETag says nothing meanwhile: an older body never matches, and must not be sent for that reason.
+ * A client above what is published here came from a replica that is ahead, or from an ensemble that was rebuilt. The two
+ * cannot be told apart: it is held until there is something newer than N, or the wait ends. Its ETag says nothing meanwhile:
+ * an older body never matches, and must not be sent for that reason. That this replica's watermark has come up to N says
+ * nothing either: N may be the mark of something that was still to be read there, while the change that the client has seen
+ * beyond it is still on its way to here.
  */
 export function decidePoll(facts: PollFacts): PollDecision {
-  const { requested, published, watermark, etagMatches, waitLeftMs } = facts;
+  const { requested, published, etagMatches, waitLeftMs } = facts;
   if (requested === undefined || published > requested) return 'answer';
   const over = waitLeftMs <= 0;
-  if (published < requested) return over || watermark >= requested ? 'answer-reset' : 'wait';
+  if (published < requested) return over ? 'answer-reset' : 'wait';
   return over || etagMatches === false ? 'answer' : 'wait';
 }

@@ -10,20 +10,17 @@ export interface PollOptions {
   readonly waitMs: number;
   /** What would be sent now. */
   readonly read: () => Encoded;
-  readonly watermark: () => bigint;
   /** undefined when the client sent no `If-None-Match`. */
   readonly matches: ((etag: string) => boolean) | undefined;
   /** Calls `wake` whenever what `read` gives may be another one; the returned function ends that. */
   readonly subscribe: (wake: () => void) => () => void;
-  /** The same for the watermark, which moves all the time: only who is above this replica waits for it. */
-  readonly subscribeWatermark: (wake: () => void) => () => void;
   /** Aborts when the client goes away. */
   readonly signal: AbortSignal;
 }
 
 export interface PollAnswer {
   readonly answer: Encoded;
-  /** The answer is older than what the client has. */
+  /** The answer may be older than what the client has. */
   readonly reset: boolean;
 }
 
@@ -46,11 +43,6 @@ interface Waiter {
   /** Looks again, and lets the request go when it is to be answered. */
   look(): void;
 }
-
-type Look =
-  | ({ readonly done: true } & PollAnswer)
-  /** `isAbove`: the client knows more than is published here. */
-  | { readonly done: false; readonly isAbove: boolean };
 
 export function createPolls(clock: Clock, maxWaiting: number): Polls {
   const waiters = new Set<Waiter>();
@@ -78,32 +70,25 @@ export function createPolls(clock: Clock, maxWaiting: number): Polls {
     sweep();
   };
 
-  const look = (options: PollOptions, waitLeftMs: number): Look => {
-    const { requested, read, watermark, matches } = options;
+  const look = (options: PollOptions, waitLeftMs: number): PollAnswer | undefined => {
+    const { requested, read, matches } = options;
     const answer = read();
     const decision = decidePoll({
       requested,
       published: answer.index,
-      watermark: watermark(),
       etagMatches: matches?.(answer.etag),
       waitLeftMs: closed ? 0 : waitLeftMs,
     });
-    if (decision === 'wait') return { done: false, isAbove: answer.index < requested };
-    return { done: true, answer, reset: decision === 'answer-reset' };
+    return decision === 'wait' ? undefined : { answer, reset: decision === 'answer-reset' };
   };
 
-  const hold = async (options: PollOptions, isAbove: boolean): Promise<PollAnswer> => {
+  const hold = async (options: PollOptions): Promise<PollAnswer> => {
     const untilMs = clock.nowMs() + options.waitMs;
     const done = deferred<PollAnswer>();
-    let endWatermark: (() => void) | undefined;
-    const followWatermark = (): void => {
-      endWatermark ??= options.subscribeWatermark(() => wake(waiter));
-    };
     const lookWith = (waitLeftMs: number): void => {
       try {
-        const seen = look(options, waitLeftMs);
-        if (seen.done) done.resolve(seen);
-        else if (seen.isAbove) followWatermark();
+        const answer = look(options, waitLeftMs);
+        if (answer !== undefined) done.resolve(answer);
       } catch (error) {
         done.reject(error);
       }
@@ -111,7 +96,6 @@ export function createPolls(clock: Clock, maxWaiting: number): Polls {
     const waiter: Waiter = { look: () => lookWith(untilMs - clock.nowMs()) };
     waiters.add(waiter);
     const unsubscribe = options.subscribe(() => wake(waiter));
-    if (isAbove) followWatermark();
     // A timer may fire a little before the clock says so, and nobody would look again.
     const timer = clock.after(options.waitMs, () => lookWith(0), { unref: true });
     const forget = onAbort(options.signal, () => done.reject(abortedError('the request')));
@@ -121,7 +105,6 @@ export function createPolls(clock: Clock, maxWaiting: number): Polls {
       forget();
       timer.cancel();
       unsubscribe();
-      endWatermark?.();
       woken.delete(waiter);
       waiters.delete(waiter);
     }
@@ -129,15 +112,15 @@ export function createPolls(clock: Clock, maxWaiting: number): Polls {
 
   return {
     async wait(options) {
-      const seen = look(options, options.waitMs);
-      if (seen.done) return seen;
+      const answer = look(options, options.waitMs);
+      if (answer !== undefined) return answer;
       if (waiters.size >= maxWaiting) {
         throw new RollcallError(
           'LIMIT_REACHED',
           `${maxWaiting} requests are being held already: ask again without index, or later`,
         );
       }
-      return hold(options, seen.isAbove);
+      return hold(options);
     },
     close() {
       closed = true;

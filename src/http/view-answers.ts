@@ -84,10 +84,8 @@ export function createViewAnswers(view: View, polls: Polls, metrics: HttpMetrics
       requested,
       waitMs,
       read: source.read,
-      watermark: () => view.watermark,
       matches: ifNoneMatch === undefined ? undefined : etag => matchesEtag(ifNoneMatch, etag),
       subscribe: source.subscribe,
-      subscribeWatermark: wake => view.onTopic('watermark', wake),
       signal: clientSignal(reply),
     });
     // When the client went away, nobody is there to be answered.
