@@ -301,7 +301,7 @@ export interface SessionOptions extends WaitOptions {
   readonly timeoutMs?: number;
   readonly auth?: readonly DigestAuth[];
   readonly tls?: TlsOptions;
-  /** How long a TCP connect plus handshake may take with one server. Default: timeout / number of servers, at least 1 s. */
+  /** How long a TCP connect plus handshake may take with one server. Default: a third of the timeout, shared among the servers; 1 to 5 s. */
   readonly connectTimeoutMs?: number;
   readonly maxPacketBytes?: number;
   readonly clock?: Clock;

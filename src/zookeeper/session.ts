@@ -17,6 +17,7 @@ import { writes } from './writes.ts';
 
 const DEFAULT_TIMEOUT_MS = 10_000;
 const LEAST_CONNECT_TIMEOUT_MS = 1000;
+const MOST_CONNECT_TIMEOUT_MS = 5000;
 /** `jute.maxbuffer` of ZooKeeper, unless someone changed it on both sides. */
 const DEFAULT_MAX_PACKET_BYTES = 0xf_ffff;
 
@@ -34,13 +35,13 @@ export async function openSession(options: SessionOptions): Promise<Session> {
     'maxPacketBytes',
     options.maxPacketBytes ?? DEFAULT_MAX_PACKET_BYTES,
   );
-  const fairShareMs = Math.max(LEAST_CONNECT_TIMEOUT_MS, timeoutMs / target.servers.length);
+  const connectTimeoutMs = options.connectTimeoutMs ?? patienceMs(timeoutMs, target.servers.length);
   if (options.tls !== undefined) checkTls(options.tls);
   const core = openCore({
     target,
     timeoutMs,
     maxPacketBytes,
-    connectTimeoutMs: positive('connectTimeoutMs', options.connectTimeoutMs ?? fairShareMs),
+    connectTimeoutMs: positive('connectTimeoutMs', connectTimeoutMs),
     auth: options.auth ?? [],
     tls: options.tls,
     clock: options.clock ?? systemClock,
@@ -155,4 +156,13 @@ function checkTls({ ca, cert, key }: TlsOptions): void {
       cause,
     });
   }
+}
+
+/**
+ * How long one server may take to let us in. A server that is starting accepts connections and leaves some of them without an
+ * answer for ever: there must be time for another try, with every server, well before the session is lost.
+ */
+function patienceMs(timeoutMs: number, servers: number): number {
+  const share = Math.min(MOST_CONNECT_TIMEOUT_MS, timeoutMs / (3 * servers));
+  return Math.max(Math.min(LEAST_CONNECT_TIMEOUT_MS, timeoutMs / 2), share);
 }

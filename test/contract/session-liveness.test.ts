@@ -169,6 +169,23 @@ test('a server that accepts and stays mute does not keep the others from being t
   expect(session.server).toBe(sharedServers());
 });
 
+test('a handshake that nobody answers leaves time for another before the session is lost', async () => {
+  await using server = await scriptedServer(({ op, connection }) => {
+    if (op === undefined) return connection === 1 ? 'silence' : {};
+    return op === 3 && connection === 0 ? 'hang up' : {};
+  }, 3_000);
+  await using session = await openSession({ servers: server.address, timeoutMs: 3_000 });
+  await session.connected();
+  const states: SessionState['kind'][] = [];
+  session.onState(({ kind }) => states.push(kind));
+  const attached: boolean[] = [];
+  session.onAttached(({ resumed }) => attached.push(resumed));
+  const read = session.exists('/').catch((error: unknown) => error);
+  await vi.waitFor(() => expect(attached).toEqual([true]), { timeout: 10_000 });
+  expect(states).toEqual(['suspended', 'connected']);
+  await read;
+});
+
 test('a server that takes nobody is not asked at speed', async () => {
   let connections = 0;
   const server = createServer(socket => {
