@@ -210,5 +210,5 @@ function deletionsOf({ cversion, numChildren }: Stat): number {
 
 /** A few bytes of a large answer would keep all of it in memory. */
 function ownBytes(data: Buffer): Buffer {
-  return data.buffer.byteLength > 2 * data.length + 8192 ? Buffer.from(data) : data;
+  return data.buffer.byteLength > 2 * data.length + Buffer.poolSize ? Buffer.from(data) : data;
 }

@@ -16,13 +16,11 @@ interface Crowd {
   readonly nodes: () => Promise<readonly string[]>;
 }
 
-async function crowd(): Promise<Crowd> {
+async function crowd(timeoutMs = TIMEOUT_MS): Promise<Crowd> {
   const zookeeper = await startZooKeeper();
   onTestFinished(() => zookeeper.close());
   const sessions = await Promise.all(
-    Array.from({ length: SESSIONS }, () =>
-      testSession(zookeeper.connectString, { timeoutMs: TIMEOUT_MS }),
-    ),
+    Array.from({ length: SESSIONS }, () => testSession(zookeeper.connectString, { timeoutMs })),
   );
   const registrations = await Promise.all(
     sessions.flatMap((session, owner) =>
@@ -92,8 +90,9 @@ test('when a frozen server expired the sessions, every provider is made again, e
 });
 
 test('a subscriber outlives a restart of the server with the same set, and tells of no change', async () => {
-  const { zookeeper, registrations } = await crowd();
-  const session = await testSession(zookeeper.connectString, { timeoutMs: TIMEOUT_MS });
+  // Long enough for a slow restart: a session that expires in it would be a change to tell of.
+  const { zookeeper, registrations } = await crowd(5 * TIMEOUT_MS);
+  const session = await testSession(zookeeper.connectString, { timeoutMs: 5 * TIMEOUT_MS });
   await using subscription = subscribe(session, 'orders');
   await subscription.ready();
   const before = subscription.providers();

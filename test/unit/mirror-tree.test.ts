@@ -137,7 +137,8 @@ test('bytes are kept only when asked for, and not with the large answer that the
   const kept = mirrorTree({ keepData: true });
   change(kept, edit => edit.put('/r', stat({ czxid: 1n }), answer.subarray(10, 20)));
   expect(kept.get('/r')?.data).toEqual(Buffer.alloc(10));
-  expect(kept.get('/r')?.data?.buffer.byteLength).toBeLessThan(20_000);
+  // A small copy lies in the pool that Node keeps for such, whose size is another one in each release.
+  expect(kept.get('/r')?.data?.buffer.byteLength).toBeLessThanOrEqual(Buffer.poolSize);
   const dropped = mirrorTree({ keepData: false });
   change(dropped, edit => edit.put('/r', stat({ czxid: 1n }), bytes));
   expect(dropped.get('/r')?.data).toBeUndefined();
