@@ -5,7 +5,12 @@
  */
 
 import type { WaitOptions } from '../kernel/abort.ts';
-import type { ConsumerRecord, Override, ProviderRecord, ProviderStatus } from '../registry/index.ts';
+import type {
+  ConsumerRecord,
+  Override,
+  ProviderRecord,
+  ProviderStatus,
+} from '../registry/index.ts';
 
 export type ViewState =
   /** No complete view yet: lookups answer 503 VIEW_SYNCING. */
@@ -70,7 +75,11 @@ export interface ServiceSnapshot {
 /** All services at one moment, sorted by name. */
 export interface ServicesSnapshot {
   readonly index: bigint;
-  readonly services: readonly { readonly name: string; readonly index: bigint; readonly counts: ServiceCounts }[];
+  readonly services: readonly {
+    readonly name: string;
+    readonly index: bigint;
+    readonly counts: ServiceCounts;
+  }[];
 }
 
 /** Consumers have an index of their own. */
@@ -82,7 +91,11 @@ export interface ConsumersSnapshot {
 export interface TopologySnapshot {
   readonly index: bigint;
   /** Sorted by consumer, then service. `instances`: how many consumer registrations. */
-  readonly edges: readonly { readonly consumer: string; readonly service: string; readonly instances: number }[];
+  readonly edges: readonly {
+    readonly consumer: string;
+    readonly service: string;
+    readonly instances: number;
+  }[];
 }
 
 export interface View {
@@ -99,7 +112,10 @@ export interface View {
   /** Called (synchronously, coalesced per turn) when the snapshot of this service, its index included, is not what it was. */
   onService(name: string, listener: () => void): () => void;
   /** The same for the list of services, for a service's consumers and the topology (`topic`), and for W. */
-  onTopic(topic: 'services' | 'consumers' | 'watermark' | 'derived' | 'members', listener: () => void): () => void;
+  onTopic(
+    topic: 'services' | 'consumers' | 'watermark' | 'derived' | 'members',
+    listener: () => void,
+  ): () => void;
   onState(listener: (state: ViewState) => void): () => void;
   /** Resolves when the first complete view is there. */
   ready(options?: WaitOptions): Promise<void>;
@@ -116,13 +132,43 @@ export type LeaveCause =
 
 export type FeedEvent =
   /** The whole set of one service: what the subscriber knew of it is void. */
-  | { readonly type: 'snapshot'; readonly service: string; readonly index: bigint; readonly providers: readonly ListedProvider[]; readonly suspects: readonly SuspectProvider[] }
-  | { readonly type: 'joined' | 'changed'; readonly service: string; readonly index: bigint; readonly provider: ListedProvider }
-  | { readonly type: 'left'; readonly service: string; readonly index: bigint; readonly id: string; readonly cause: LeaveCause; readonly provider: ListedProvider | undefined }
+  | {
+      readonly type: 'snapshot';
+      readonly service: string;
+      readonly index: bigint;
+      readonly providers: readonly ListedProvider[];
+      readonly suspects: readonly SuspectProvider[];
+    }
+  | {
+      readonly type: 'joined' | 'changed';
+      readonly service: string;
+      readonly index: bigint;
+      readonly provider: ListedProvider;
+    }
+  | {
+      readonly type: 'left';
+      readonly service: string;
+      readonly index: bigint;
+      readonly id: string;
+      readonly cause: LeaveCause;
+      readonly provider: ListedProvider | undefined;
+    }
   /** The whole set of suspects of one service. */
-  | { readonly type: 'suspects'; readonly service: string; readonly index: bigint; readonly suspects: readonly SuspectProvider[] }
+  | {
+      readonly type: 'suspects';
+      readonly service: string;
+      readonly index: bigint;
+      readonly suspects: readonly SuspectProvider[];
+    }
   /** What was known of every service of this subscription is void; snapshots follow. */
-  | { readonly type: 'reset'; readonly reason: 'too-far-behind' | 'index-went-back' | 'history-too-short' | 'behind-replica' }
+  | {
+      readonly type: 'reset';
+      readonly reason:
+        | 'too-far-behind'
+        | 'index-went-back'
+        | 'history-too-short'
+        | 'behind-replica';
+    }
   | { readonly type: 'state'; readonly state: ViewState };
 
 export interface FeedBatch {
@@ -161,7 +207,15 @@ export interface HistoryEntry {
   readonly at: string;
   readonly service: string;
   readonly id: string;
-  readonly event: 'joined' | 'changed' | 'left' | 'suspected' | 'released' | 'rejected' | 'override' | 'conflict';
+  readonly event:
+    | 'joined'
+    | 'changed'
+    | 'left'
+    | 'suspected'
+    | 'released'
+    | 'rejected'
+    | 'override'
+    | 'conflict';
   readonly cause: LeaveCause | undefined;
   readonly zxid: bigint;
   readonly znode: string | undefined;
@@ -191,7 +245,13 @@ export interface Explanation {
   /** Sentences, the deciding one first. */
   readonly reasons: readonly string[];
   /** Every znode that claims this id, or whose bytes were rejected and name it; with the verdict on each. */
-  readonly znodes: readonly { readonly znode: string; readonly czxid: bigint; readonly sessionId: bigint; readonly verdict: 'listed' | 'superseded' | 'conflict' | 'rejected'; readonly detail: string }[];
+  readonly znodes: readonly {
+    readonly znode: string;
+    readonly czxid: bigint;
+    readonly sessionId: bigint;
+    readonly verdict: 'listed' | 'superseded' | 'conflict' | 'rejected';
+    readonly detail: string;
+  }[];
   readonly provider: ListedProvider | undefined;
   readonly suspect: SuspectProvider | undefined;
   readonly override: Override | undefined;
@@ -258,7 +318,12 @@ export interface AggregatorPort {
    * Writes an operator's override and resolves with its zxid once this replica's view shows it.
    * @throws ZOOKEEPER_UNAVAILABLE when ZooKeeper is away, INVALID_REQUEST.
    */
-  putOverride(service: string, id: string, override: Override, options?: WaitOptions): Promise<{ readonly index: bigint }>;
+  putOverride(
+    service: string,
+    id: string,
+    override: Override,
+    options?: WaitOptions,
+  ): Promise<{ readonly index: bigint }>;
   /** @returns false when there was none. */
   deleteOverride(service: string, id: string, options?: WaitOptions): Promise<boolean>;
 }
