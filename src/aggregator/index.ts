@@ -1,2 +1,2 @@
-export { type Aggregator, type AggregatorOptions, openAggregator } from './aggregator.ts';
+export { type Aggregator, openAggregator } from './aggregator.ts';
 export type * from './ports.ts';

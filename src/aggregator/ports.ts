@@ -5,12 +5,7 @@
  */
 
 import type { WaitOptions } from '../kernel/abort.ts';
-import type {
-  ConsumerRecord,
-  Override,
-  ProviderRecord,
-  ProviderStatus,
-} from '../registry/index.ts';
+import type { ConsumerRecord, Override, ProviderRecord } from '../registry/index.ts';
 
 export type ViewState =
   /** No complete view yet: lookups answer 503 VIEW_SYNCING. */
@@ -328,4 +323,4 @@ export interface AggregatorPort {
   deleteOverride(service: string, id: string, options?: WaitOptions): Promise<boolean>;
 }
 
-export type { Override, ProviderStatus };
+export type { Override };

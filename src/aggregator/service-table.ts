@@ -67,7 +67,8 @@ export function serviceTable(parts: ServiceTableParts): ServiceTable {
       if (isForgettable(entry)) {
         entries.delete(entry.name);
         entry.state.close();
-        raiseFloor(entry.state.memory.newest);
+        const { newest, floor: ownFloor = 0n } = entry.state.memory;
+        raiseFloor(newest > ownFloor ? newest : ownFloor);
       }
       if (gone.size <= parts.maxGone) return;
     }

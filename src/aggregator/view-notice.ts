@@ -48,5 +48,3 @@ export interface Gathering {
 export function gathering(): Gathering {
   return { transitions: [], listings: [], suspects: new Set() };
 }
-
-export type BatchReason = MirrorBatch['reason'];
