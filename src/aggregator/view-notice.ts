@@ -1,4 +1,3 @@
-import type { MirrorBatch } from '../zookeeper/index.ts';
 import type { LeaveCause, ListedProvider } from './ports.ts';
 import type { ViewTransition } from './transitions.ts';
 
