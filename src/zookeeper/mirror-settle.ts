@@ -1,4 +1,5 @@
 import type { ZnodePath } from './api.ts';
+import type { MirrorNode } from './mirror-api.ts';
 import type { MirrorParts } from './mirror-parts.ts';
 import { childOf } from './mirror-paths.ts';
 import { GONE, LIST, NODE, type Note, WHOLE } from './mirror-pending.ts';
@@ -67,7 +68,7 @@ export function settle(
     lists.set(path, names);
     parts.delivery.listSize(listAnswerBytes(answer.names));
     trust.wasListed(path);
-    for (const child of [...tree.childPaths(path)]) {
+    for (const child of tree.childPaths(path)) {
       if (!names.has(nameOf(child)))
         edit.remove(child, stat?.pzxid ?? parts.lastZxid(), pending.dataChanged(child));
     }
@@ -91,6 +92,9 @@ export function settle(
   const settleGone = (note: Note): void => {
     const parent = parentOf(note.path);
     const answer = answers.get(keyOf({ kind: strategy.goneBy, path: parent }));
+    // Until that is known of the parent, nobody can tell from it that something may have come and gone here: W waits.
+    if (!roots.has(note.path) && isOther(tree.get(parent), answer))
+      pending.note({ ...note, path: parent, need: NODE });
     if (answer?.kind === 'stat') {
       left(note, answer.stat.pzxid);
       edit.moved(parent, answer.stat);
@@ -100,9 +104,6 @@ export function settle(
     } else {
       if (answer?.kind === 'failed' && strategy.goneBy === 'list')
         trust.listFailed(parent, answer.error);
-      // The parent went too: until that is known, nobody can tell from it that something may have come and gone here.
-      const isGoneToo = answer?.kind === 'missing' && !roots.has(note.path);
-      if (isGoneToo) pending.note({ ...note, path: parent, need: NODE });
       left(note, parts.lastZxid());
     }
   };
@@ -138,6 +139,13 @@ export function settle(
     else if (note.need.node) settleNode(note);
     else settleList(note);
   }
+}
+
+/** Whether the directory that answered is not the one that is known: it went, or is another one by now. */
+function isOther(known: MirrorNode | undefined, answer: Found | undefined): boolean {
+  if (answer?.kind === 'missing') return true;
+  const stat = answer?.kind === 'stat' || answer?.kind === 'list' ? answer.stat : undefined;
+  return stat !== undefined && stat.czxid !== known?.czxid;
 }
 
 /** As ZooKeeper encodes the answer to getChildren2. */
