@@ -112,7 +112,7 @@ export async function openAggregator(options: AggregatorOptions): Promise<Aggreg
   });
   opened.push(() => mirror.close());
 
-  const judge = causes(mayBeGone(mirror));
+  const judge = causes(mayBeGone(mirror), () => mirror.state.kind !== 'live');
   const chronicler = chronicle(judge, history);
   const derived = derivedReader(where);
   const members = memberDirectory(where, id);

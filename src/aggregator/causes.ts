@@ -54,8 +54,12 @@ export interface SessionIndex {
 /**
  * Sessions and the ephemeral nodes they own, kept by puts and removals.
  * @param isPending whether what is at the path may be gone.
+ * @param isAllPending whether that holds of every path: then nobody looks at each.
  */
-export function sessionIndex(isPending: (path: ZnodePath) => boolean): SessionIndex {
+export function sessionIndex(
+  isPending: (path: ZnodePath) => boolean,
+  isAllPending: () => boolean = () => false,
+): SessionIndex {
   const owners = new Map<bigint, Owner>();
   /** Those without a node, oldest first: only they are forgotten. */
   const ended = new Set<bigint>();
@@ -74,6 +78,7 @@ export function sessionIndex(isPending: (path: ZnodePath) => boolean): SessionIn
   };
 
   const lives = (sessionId: bigint): boolean => {
+    if (isAllPending()) return false;
     for (const path of owners.get(sessionId)?.nodes ?? []) if (!isPending(path)) return true;
     return false;
   };
@@ -150,9 +155,15 @@ export function mayBeGone(
   return path => mirror.get(path) === undefined || mirror.pendingMark(path) !== undefined;
 }
 
-/** @param isPending whether what is at the path may be gone: `mayBeGone(mirror)`. */
-export function causes(isPending: (path: ZnodePath) => boolean): Causes {
-  const sessions = sessionIndex(isPending);
+/**
+ * @param isPending whether what is at the path may be gone: `mayBeGone(mirror)`.
+ * @param isAllPending whether everything is being read, so that anything may be gone.
+ */
+export function causes(
+  isPending: (path: ZnodePath) => boolean,
+  isAllPending?: () => boolean,
+): Causes {
+  const sessions = sessionIndex(isPending, isAllPending);
   /** Held for dead: a sign of life amends that. Oldest first. */
   const heldForDead = new Set<bigint>();
   /** Those of them of which something was still to be read at the judgement: looked at again with each batch. */
@@ -209,7 +220,9 @@ export function causes(isPending: (path: ZnodePath) => boolean): Causes {
     apply(batch) {
       verdicts.clear();
       const revived: bigint[] = [];
-      for (const sessionId of new Set([...takeIn(batch), ...unsettled])) {
+      const touched = takeIn(batch);
+      if (batch.reason === 'cold') return revived; // nothing was judged yet
+      for (const sessionId of new Set([...touched, ...unsettled])) {
         if (sessions.owned(sessionId) === 0) unsettled.delete(sessionId);
         if (!sessions.lives(sessionId)) continue;
         sessions.forgetGone(sessionId);

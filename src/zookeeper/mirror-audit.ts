@@ -98,7 +98,7 @@ async function auditList(
     .map(name => childOf(path, name))
     .filter(child => tree.get(child) === undefined);
   const missing = unknown.filter(child => !trust.untrusted.has(child));
-  const extra = [...tree.childPaths(path)].filter(child => !names.has(nameOf(child)));
+  const extra = tree.childPaths(path).filter(child => !names.has(nameOf(child)));
   relist(parts, strategy, path);
   for (const child of missing) repair(parts, child, WHOLE);
   for (const child of extra) repair(parts, child, GONE);

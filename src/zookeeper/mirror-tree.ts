@@ -3,14 +3,15 @@ import type { MirrorChange, MirrorNode } from './mirror-api.ts';
 import { nameOf, parentOf } from './path.ts';
 
 /**
- * The copy itself: pure, no I/O. Every path string exists once, shared between a node, the index of nodes and its
- * parent's set of children; a child may be known before its parent is.
+ * The copy itself: pure, no I/O. Every path string exists once, shared between a node and the directory
+ * that holds it; a child may be known before its parent is.
  */
 export interface MirrorTree {
   readonly size: number;
   get(path: ZnodePath): MirrorNode | undefined;
   paths(): Iterable<ZnodePath>;
-  childPaths(path: ZnodePath): ReadonlySet<ZnodePath>;
+  /** Paths of the children that are known, in no order. */
+  childPaths(path: ZnodePath): readonly ZnodePath[];
   /** Names, sorted. */
   children(path: ZnodePath): readonly string[];
   /** Size of the answer to `getChildren` on this node, as ZooKeeper encodes it. */
@@ -36,46 +37,62 @@ export interface TreeEdit {
 }
 
 interface Directory {
-  readonly paths: Set<ZnodePath>;
+  readonly path: ZnodePath;
+  /** By their whole paths, whose hashes are known after the first use: names would be cut out, and hashed, at each. */
+  readonly nodes: Map<ZnodePath, MirrorNode>;
   nameBytes: number;
 }
 
 /** Reply header, count and stat of a getChildren2 answer. */
 const LIST_OVERHEAD_BYTES = 16 + 4 + 68;
-const NO_PATHS: ReadonlySet<ZnodePath> = new Set();
 
 export function mirrorTree(options: { readonly keepData: boolean }): MirrorTree {
-  const nodes = new Map<ZnodePath, MirrorNode>();
   const directories = new Map<ZnodePath, Directory>();
+  let size = 0;
 
-  // Nodes come directory by directory: one string for a parent, hashed once, instead of one for each child.
-  let lastParent: ZnodePath = '/';
-  const sharedParentOf = (path: ZnodePath): ZnodePath => {
+  // Nodes come directory by directory: the last one is at hand.
+  let last: Directory | undefined;
+  const directoryOf = (path: ZnodePath): Directory | undefined => {
     const slash = path.lastIndexOf('/');
-    if (slash !== lastParent.length || !path.startsWith(lastParent)) lastParent = parentOf(path);
-    return lastParent;
+    if (last !== undefined && slash === last.path.length && path.startsWith(last.path)) return last;
+    const found = directories.get(parentOf(path));
+    // A node of the top is not told from its directory by the place of the slash.
+    if (slash > 0 && found !== undefined) last = found;
+    return found;
   };
 
-  const adopt = (path: ZnodePath): void => {
-    if (path === '/') return;
-    const parent = sharedParentOf(path);
-    let directory = directories.get(parent);
-    if (directory === undefined)
-      directories.set(parent, (directory = { paths: new Set(), nameBytes: 0 }));
-    if (directory.paths.has(path)) return;
-    directory.paths.add(path);
-    directory.nameBytes += listItemBytes(path);
+  const get = (path: ZnodePath): MirrorNode | undefined => directoryOf(path)?.nodes.get(path);
+
+  const store = (node: MirrorNode): Directory => {
+    const { path } = node;
+    let directory = directoryOf(path);
+    if (directory === undefined) {
+      directory = { path: parentOf(path), nodes: new Map(), nameBytes: 0 };
+      directories.set(directory.path, directory);
+    }
+    const { nodes } = directory;
+    const before = nodes.size;
+    nodes.set(path, node);
+    if (nodes.size > before) {
+      size += 1;
+      directory.nameBytes += listItemBytes(path);
+    }
+    return directory;
   };
 
-  const disown = (path: ZnodePath): void => {
-    const parent = parentOf(path);
-    const directory = directories.get(parent);
-    if (directory?.paths.delete(path) !== true) return;
+  const drop = (path: ZnodePath): void => {
+    const directory = directoryOf(path);
+    if (directory?.nodes.delete(path) !== true) return;
+    size -= 1;
     directory.nameBytes -= listItemBytes(path);
-    if (directory.paths.size === 0) directories.delete(parent);
+    if (directory.nodes.size > 0) return;
+    directories.delete(directory.path);
+    last = undefined;
   };
 
-  const store = (node: MirrorNode): void => void nodes.set(node.path, node);
+  /** Of `/` itself, its own parent, nothing is a child of itself. */
+  const childPaths = (path: ZnodePath): readonly ZnodePath[] =>
+    [...(directories.get(path)?.nodes.keys() ?? [])].filter(child => child !== path);
 
   /** Takes `path` and what is below it out, deepest first, sparing (with all below) what `spare` holds. */
   const take = (
@@ -83,11 +100,10 @@ export function mirrorTree(options: { readonly keepData: boolean }): MirrorTree 
     spare: (node: MirrorNode) => boolean,
     gone: (node: MirrorNode) => void,
   ): void => {
-    for (const child of [...(directories.get(path)?.paths ?? NO_PATHS)]) take(child, spare, gone);
-    const node = nodes.get(path);
+    for (const child of childPaths(path)) take(child, spare, gone);
+    const node = get(path);
     if (node === undefined || spare(node)) return;
-    nodes.delete(path);
-    disown(path);
+    drop(path);
     gone(node);
   };
 
@@ -104,8 +120,20 @@ export function mirrorTree(options: { readonly keepData: boolean }): MirrorTree 
       movedDirectories.add(known.path);
     };
 
+    /** Of the directory that the last new node was in, when its own node is known: the next one is mostly there, too. */
+    let raised: { readonly path: ZnodePath; readonly pzxid: bigint } | undefined;
+
+    /** A create moved its directory's pzxid to at least this: the directory's index is known without a read of its own. */
+    const raise = (directory: ZnodePath, czxid: bigint): void => {
+      if (raised?.path === directory && czxid <= raised.pzxid) return;
+      const node = get(directory);
+      if (node !== undefined && czxid > node.pzxid) setPzxid(node, czxid);
+      raised = get(directory);
+    };
+
     const put: TreeEdit['put'] = (path, stat, data) => {
-      const known = nodes.get(path);
+      if (path === raised?.path) raised = undefined;
+      const known = get(path);
       if (known !== undefined && isOlder(stat, known)) return;
       const same = known?.czxid === stat.czxid ? known : undefined;
       if (same?.mzxid === stat.mzxid) return setPzxid(same, stat.pzxid, deletionsOf(stat));
@@ -115,21 +143,17 @@ export function mirrorTree(options: { readonly keepData: boolean }): MirrorTree 
       }
       const key = known?.path ?? path;
       const node = nodeFrom(key, stat, options.keepData ? ownBytes(data) : undefined, same);
-      store(node);
+      const { path: parent } = store(node);
       made.push({ kind: 'put', node, data, previous: same });
       if (same !== undefined) return;
-      adopt(key);
-      const parent = sharedParentOf(key);
       grown.add(parent);
-      // The create moved the parent's pzxid to at least this: the directory's index is known without a read of its own.
-      const parentNode = nodes.get(parent);
-      if (parentNode !== undefined && stat.czxid > parentNode.pzxid)
-        setPzxid(parentNode, stat.czxid);
+      raise(parent, stat.czxid);
     };
 
     return {
       put,
-      remove: (path, zxid, unread = false) =>
+      remove: (path, zxid, unread = false) => {
+        raised = undefined;
         take(
           path,
           () => false,
@@ -140,14 +164,15 @@ export function mirrorTree(options: { readonly keepData: boolean }): MirrorTree 
               zxid,
               ...(unread && node.path === path ? { unread: true } : {}),
             }),
-        ),
+        );
+      },
       moved: (path, stat) => {
-        const known = nodes.get(path);
+        const known = get(path);
         if (known?.czxid === stat.czxid) setPzxid(known, stat.pzxid, deletionsOf(stat));
       },
       changes: () => {
         for (const path of movedDirectories) {
-          const node = nodes.get(path);
+          const node = get(path);
           if (node !== undefined) made.push({ kind: 'directory', node });
         }
         movedDirectories.clear();
@@ -159,12 +184,14 @@ export function mirrorTree(options: { readonly keepData: boolean }): MirrorTree 
 
   return {
     get size() {
-      return nodes.size;
+      return size;
     },
-    get: path => nodes.get(path),
-    paths: () => nodes.keys(),
-    childPaths: path => directories.get(path)?.paths ?? NO_PATHS,
-    children: path => [...(directories.get(path)?.paths ?? NO_PATHS)].map(nameOf).sort(),
+    get,
+    *paths() {
+      for (const { nodes } of directories.values()) yield* nodes.keys();
+    },
+    childPaths,
+    children: path => childPaths(path).map(nameOf).sort(),
     listBytes: path => LIST_OVERHEAD_BYTES + (directories.get(path)?.nameBytes ?? 0),
     edit,
   };
