@@ -81,8 +81,8 @@ export class JuteWriter {
 }
 
 /**
- * Reads jute. Every read is checked against the end of the input; what it returns never shares memory with the input, so
- * that a kept value does not pin the chunk it came in.
+ * Reads jute. Every read is checked against the end of the input; what it returns (but for `view` and `rest`) never shares memory
+ * with the input, so that a kept value does not pin the chunk it came in.
  *
  * @throws RollcallError MALFORMED_PACKET when the input ends early or a length is impossible.
  */
@@ -155,6 +155,15 @@ export class JuteReader {
     const copy = Buffer.from(this.buffer.subarray(this.at, this.at + lengthBytes));
     this.at += lengthBytes;
     return copy;
+  }
+
+  /** As `bytes`, but it shares memory with the input: for what is parsed and dropped at once. */
+  view(): Buffer | undefined {
+    const lengthBytes = this.length();
+    if (lengthBytes === NULL_LENGTH) return undefined;
+    const view = this.buffer.subarray(this.at, this.at + lengthBytes);
+    this.at += lengthBytes;
+    return view;
   }
 
   string(): string | undefined {

@@ -141,7 +141,7 @@ function readResult(body: JuteReader, { path }: ReadRequest): ReadResult {
   body.int();
   switch (op) {
     case OP.getData:
-      return { kind: 'data', path, data: body.bytes() ?? Buffer.alloc(0), stat: readStat(body) };
+      return { kind: 'data', path, data: body.view() ?? Buffer.alloc(0), stat: readStat(body) };
     case OP.getChildren:
       return { kind: 'children', path, children: readNames(body) };
     default:
