@@ -118,7 +118,6 @@ export function mirrorPump(parts: MirrorParts, settled: () => void): MirrorPump 
     wake,
     resume(strategy, signal) {
       running = { strategy, signal };
-      parts.pending.doubt();
       retry?.cancel();
       retry = undefined;
       wake();

@@ -5,6 +5,7 @@ import { nextTurn } from '../kernel/turn.ts';
 import type { Stat, ZnodePath } from './api.ts';
 import type { MirrorParts } from './mirror-parts.ts';
 import { childOf } from './mirror-paths.ts';
+import { GONE, type Need, NODE } from './mirror-pending.ts';
 import type { Found, ReadItem } from './mirror-reads.ts';
 import { listAnswerBytes } from './mirror-settle.ts';
 import type { WatchStrategy } from './mirror-strategy.ts';
@@ -19,6 +20,12 @@ const READ_NAMES = 4000;
 
 export type ScanReason = 'cold' | 'resync';
 
+/** What must still be asked before W may move on. */
+export interface Unsettled {
+  readonly path: ZnodePath;
+  readonly need: Need;
+}
+
 /** What differs from the copy. */
 type Difference =
   | { readonly kind: 'node'; readonly path: ZnodePath; readonly stat: Stat; readonly data: Buffer }
@@ -32,7 +39,7 @@ type Difference =
  * `cold`: what was read is delivered as it comes, every list is read. `resync`: every known node is read, only directories whose
  * pzxid moved are listed, the copy stays as it is until all was read; then the differences are delivered, all of them, also when
  * the connection goes meanwhile. In both, deletions are seen by reading the known nodes themselves; a change after a path was read
- * is announced by an event, which waits until the scan is over.
+ * is announced by an event, which waits until the scan is over. Returns what a `resync` leaves open.
  *
  * @throws what ended it (the signal's reason, a connection's failure) when not all could be read.
  */
@@ -41,8 +48,9 @@ export async function scan(
   strategy: WatchStrategy,
   reason: ScanReason,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<readonly Unsettled[]> {
   const work = scanWork(parts, strategy);
+  const unsettled: Unsettled[] = [];
   const differences: Difference[] = [];
   const failure = new AbortController();
   const either = AbortSignal.any([signal, failure.signal]);
@@ -56,8 +64,9 @@ export async function scan(
     const news = found.flatMap(
       (one, index) => observe(parts, strategy, work, items[index]?.kind, one, reason) ?? [],
     );
-    if (reason === 'cold') await apply(parts, news, reason);
-    else for (const one of news) differences.push(one);
+    if (reason === 'cold') return apply(parts, news, reason);
+    for (const one of news) differences.push(one);
+    for (const one of found) unsettled.push(...leftOpen(parts, one));
   };
 
   const fly = async (items: readonly ReadItem[]): Promise<void> => {
@@ -87,6 +96,7 @@ export async function scan(
     throw error;
   }
   if (reason === 'resync') await apply(parts, differences, reason);
+  return unsettled;
 }
 
 /** What is still to be read, and what was asked for already. */
@@ -176,9 +186,8 @@ function observe(
     case 'missing':
       work.wasMissing(path);
       trust.isGone(path);
-      return tree.get(path) === undefined
-        ? undefined
-        : { kind: 'gone', path, zxid: parts.lastZxid() };
+      if (tree.get(path) !== undefined) return { kind: 'gone', path, zxid: parts.lastZxid() };
+      return undefined;
     case 'failed':
       if (asked === 'list') trust.listFailed(path, found.error);
       else trust.readFailed(path, found.error);
@@ -188,6 +197,20 @@ function observe(
     default:
       return found satisfies never;
   }
+}
+
+/**
+ * What one read leaves open. A list without a stat is of another moment than the stat that was read of its directory: what came or
+ * went between the two is told by a stat that is read once more. So is what came and went before it could be read.
+ */
+function leftOpen(
+  { tree, roots }: MirrorParts,
+  { kind, path, ...found }: Found,
+): readonly Unsettled[] {
+  if (kind === 'list')
+    return 'stat' in found && found.stat === undefined ? [{ path, need: NODE }] : [];
+  if (kind !== 'missing' || tree.get(path) !== undefined || roots.has(path)) return [];
+  return [{ path, need: GONE }];
 }
 
 async function apply(

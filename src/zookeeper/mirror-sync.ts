@@ -6,7 +6,7 @@ import { lane } from '../kernel/lane.ts';
 import { childListsStrategy } from './mirror-child-lists.ts';
 import type { MirrorParts } from './mirror-parts.ts';
 import { recursiveStrategy } from './mirror-recursive.ts';
-import { scan } from './mirror-scan.ts';
+import { scan, type Unsettled } from './mirror-scan.ts';
 import type { EventSink, WatchStrategy } from './mirror-strategy.ts';
 
 /** Follows the session: at every attachment the watches are put in place and everything is read again. */
@@ -76,9 +76,11 @@ export function mirrorSync(parts: MirrorParts, sink: EventSink, outcome: SyncOut
     await outcome.quiet();
     if (parts.lastZxid() < mark.value()) forget();
     const reason = everComplete ? 'resync' : 'cold';
-    await scan(parts, chosen, reason, signal);
+    const unsettled = await scan(parts, chosen, reason, signal);
     if (signal.aborted) return;
     everComplete = true;
+    parts.pending.doubt();
+    for (const open of unsettled) leaveOpen(open);
     mark.thaw();
     const tookMs = Math.round(clock.nowMs() - beganMs);
     logger.info(
@@ -89,6 +91,16 @@ export function mirrorSync(parts: MirrorParts, sink: EventSink, outcome: SyncOut
     delivery.touch();
     outcome.complete(chosen, signal);
   };
+
+  /** Asked once the watch is live again; until then W stays where it was when the connection went. */
+  const leaveOpen = (open: Unsettled): void =>
+    parts.pending.note({
+      ...open,
+      mark: mark.value(),
+      eventAtMs: undefined,
+      reason: 'watch',
+      dataChanged: false,
+    });
 
   /**
    * The ensemble went back behind what was delivered: it was rebuilt or restored. Its zxids say nothing of the nodes that we know,
