@@ -14,12 +14,12 @@ export interface MembershipLedger {
   /** A known child went. */
   gone(): void;
   /**
-   * Nothing in the directory is still to be read: the account must be even. Returns the zxid up to which nodes may have come and
-   * gone unseen, when it is not.
+   * The zxid up to which nodes may have come and gone unseen; undefined: the account is even. While something in the directory is
+   * still to be read, it may be about that.
    */
-  settle(): bigint | undefined;
-  /** The same while something is still to be read: it may be about that. Nothing is settled by it. */
   doubt(): bigint | undefined;
+  /** Nothing in the directory is still to be read: what is odd in the account stays so, and a new one begins. */
+  settle(): void;
   /** The directory itself went: another one begins with an account of its own. */
   restart(): void;
 }
@@ -57,11 +57,9 @@ export function membershipLedger(): MembershipLedger {
       gone += 1;
     },
     settle() {
-      const missed = unseen();
       accounted = deletions;
       gone = 0;
       unexplained = undefined;
-      return missed;
     },
     doubt: unseen,
     restart() {

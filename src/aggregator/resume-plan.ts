@@ -45,7 +45,7 @@ export function mayHaveMissedServices(
   from: bigint,
   watermark: bigint,
 ): boolean {
-  return isGap(from, watermark, table.floor, table.ledger.doubt(), table.rootZxid);
+  return isGap(from, watermark, table.floor, table.rootZxid);
 }
 
 function mayHaveMissed(
@@ -54,33 +54,25 @@ function mayHaveMissed(
   from: bigint,
   watermark: bigint,
 ): boolean {
-  const { floor, directoryZxid, ledgers } = entry.state.memory;
+  const { floor, directoryZxid } = entry.state.memory;
   // Without a directory of its own, overrides may have come and gone with one that was never seen.
   const overridesZxid = entry.directories.has('overrides') ? 0n : table.overridesZxid;
   if (overridesZxid > from) return true;
   const rootZxid = entry.present ? 0n : table.rootZxid;
-  const doubt = largest(ledgers.providers.doubt() ?? 0n, ledgers.overrides.doubt() ?? 0n);
-  return isGap(from, watermark, floor, doubt, largest(directoryZxid, rootZxid));
+  return isGap(from, watermark, floor, directoryZxid > rootZxid ? directoryZxid : rootZxid);
 }
 
 /**
  * @param floor departures after it are remembered
- * @param doubt nodes may have come and gone unseen up to it
  * @param directoryZxid the newest zxid at which anything came or went, true once the watermark has passed the floor
  */
 function isGap(
   from: bigint,
   watermark: bigint,
   floor: bigint | undefined,
-  doubt: bigint | undefined,
   directoryZxid: bigint,
 ): boolean {
-  if (doubt !== undefined && doubt > from) return true;
   if (floor === undefined) return true;
   if (floor <= from) return false;
   return watermark < floor || directoryZxid > from;
-}
-
-function largest(first: bigint, ...rest: readonly bigint[]): bigint {
-  return rest.reduce((most, zxid) => (zxid > most ? zxid : most), first);
 }

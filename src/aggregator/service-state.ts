@@ -268,6 +268,8 @@ export function serviceState(parts: ServiceStateParts): ServiceState {
       if (override === undefined && previousOverride === undefined) return;
       const facts = factsOf(id, { znode, sessionId: 0n, czxid }, zxid, step);
       step.into?.transitions.push({ ...facts, kind: 'override', override, previousOverride });
+      // When the id is listed again, by an older change perhaps, nothing would tell that it had one.
+      if (override === undefined && listed.get(id) === undefined) memory.raiseFloor(zxid);
       refresh(id, { how: 'replaced', drained: false }, zxid, step);
     },
     snapshot: () =>

@@ -55,8 +55,8 @@ export function viewIndexes(parts: ViewIndexesParts): ViewIndexes {
   ): void => {
     for (const ledger of [providers, overrides]) {
       const doubt = ledger.doubt();
-      const missed = isSettled ? ledger.settle() : undefined;
-      if (doubt !== undefined) of.missed(missed);
+      if (isSettled) ledger.settle();
+      if (doubt !== undefined) of.missed(doubt);
     }
   };
 
