@@ -31,7 +31,11 @@ export const systemClock: Clock = {
   async sleep(delayMs, signal) {
     signal?.throwIfAborted();
     try {
-      await sleepFor(Math.min(Math.max(0, delayMs), MAX_DELAY_MS), undefined, signal ? { signal } : {});
+      await sleepFor(
+        Math.min(Math.max(0, delayMs), MAX_DELAY_MS),
+        undefined,
+        signal ? { signal } : {},
+      );
     } catch (error) {
       signal?.throwIfAborted();
       throw error;
