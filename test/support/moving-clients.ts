@@ -94,7 +94,7 @@ export interface StreamClientOptions {
   readonly all: readonly string[];
   readonly truth: ModelTruth;
   /** Where it says it was. */
-  readonly resumeFrom?: (id: bigint, view: View) => bigint;
+  readonly resumeFrom?: ((id: bigint, view: View) => bigint) | undefined;
 }
 
 export function streamClient(options: StreamClientOptions): StreamClient {
@@ -105,7 +105,7 @@ export function streamClient(options: StreamClientOptions): StreamClient {
   /** The highest id since the last reset: nothing older may be told without one. */
   let told = 0n;
   let takes = true;
-  let failure: unknown;
+  let failure: Error | undefined;
   const who = services === undefined ? 'the stream of all' : `the stream of ${services.join()}`;
 
   const listOf = (service: string): Map<string, Known> => {
@@ -134,7 +134,7 @@ export function streamClient(options: StreamClientOptions): StreamClient {
     try {
       check();
     } catch (error) {
-      failure ??= error; // thrown at the next step, out of the feed's reach
+      failure ??= error instanceof Error ? error : new Error(String(error)); // thrown at the next step, out of the feed's reach
     }
     return takes;
   };
