@@ -1,6 +1,7 @@
 /**
  * How soon a join, a leave and a death are visible: in our aggregator's feed and over REST, beside a bare node-zookeeper-client
- * watcher (child watch, list again, read what is new). Every observer is a process of its own; all watch the same changes.
+ * watcher (child watch, list again, read what is new). Every observer is a process of its own; ours and the bare one watch in turn,
+ * so that neither waits for the other's work on a machine of few cores.
  */
 import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
@@ -18,8 +19,10 @@ const SAMPLES = Number(process.env['BENCH_SAMPLES'] ?? 200);
 const KILLS = Number(process.env['BENCH_KILLS'] ?? 20);
 const SIZES = (process.env['BENCH_SIZES'] ?? '100,10000').split(',').map(Number);
 
-const OBSERVERS = ['ours', 'second', 'bare', 'rest'] as const;
-type Observer = (typeof OBSERVERS)[number];
+type Observer = 'ours' | 'bare' | 'rest';
+
+/** Ours and the bare watcher take turns, this often. */
+const ROUNDS = 2;
 
 const role = (name: string, args: readonly string[]): ChildProcess =>
   fork(fileURLToPath(new URL(`./roles/${name}.js`, import.meta.url)), args);
@@ -68,86 +71,112 @@ interface Latencies {
   readonly death: Record<Observer, number[]>;
 }
 
-const nobody = (): Record<Observer, number[]> => ({ ours: [], second: [], bare: [], rest: [] });
+/** Where one turn's changes happen, and who watches. */
+interface Turn {
+  readonly zooKeeper: ZooKeeper;
+  readonly directory: string;
+  readonly observers: readonly Observer[];
+  readonly sightings: Sightings;
+  readonly into: Latencies;
+  /** Makes the ids of this turn its own. */
+  readonly first: number;
+}
+
+const nobody = (): Record<Observer, number[]> => ({ ours: [], bare: [], rest: [] });
 
 /** Longer than the feed's coalescing window: every change is measured alone, on the leading edge. */
 const QUIET_MS = 70;
 
-async function joinsAndLeaves(
-  session: Session,
-  directory: string,
-  sightings: Sightings,
-  into: Latencies,
-): Promise<void> {
-  for (let sample = 0; sample < SAMPLES; sample += 1) {
-    const service = serviceName(0);
-    const id = `${service}-${1_000_000 + sample}`;
+async function joinsAndLeaves(session: Session, turn: Turn): Promise<void> {
+  const { directory, observers, sightings, into, first } = turn;
+  const service = serviceName(0);
+  for (let sample = 0; sample < SAMPLES / ROUNDS; sample += 1) {
+    const index = 1_000_000 + first + sample;
+    const id = `${service}-${index}`;
     await systemClock.sleep(QUIET_MS);
     const joinedAtMs = wallNowMs();
     const created = await session.create(
       `${directory}/bench-joined-`,
-      providerBytes(service, 1_000_000 + sample),
-      { mode: 'ephemeral-sequential' },
+      providerBytes(service, index),
+      {
+        mode: 'ephemeral-sequential',
+      },
     );
-    for (const by of OBSERVERS) into.join[by].push((await sightings.of(by, id, true)) - joinedAtMs);
+    for (const by of observers) into.join[by].push((await sightings.of(by, id, true)) - joinedAtMs);
     await systemClock.sleep(QUIET_MS);
     const leftAtMs = wallNowMs();
     await session.remove(created.path, -1);
-    for (const by of OBSERVERS) into.leave[by].push((await sightings.of(by, id, false)) - leftAtMs);
+    for (const by of observers) into.leave[by].push((await sightings.of(by, id, false)) - leftAtMs);
   }
 }
 
-async function deaths(zooKeeper: ZooKeeper, sightings: Sightings, into: Latencies): Promise<void> {
+async function deaths(turn: Turn): Promise<void> {
+  const { zooKeeper, observers, sightings, into, first } = turn;
   const killed = new Map<string, bigint>();
-  for (let kill = 0; kill < KILLS; kill += 1) {
-    const id = `victim-${kill}`;
+  for (let kill = 0; kill < KILLS / ROUNDS; kill += 1) {
+    const id = `victim-${first + kill}`;
     const announced = deferred<ProviderMessage>();
     const child = role('provider', [zooKeeper.connectString, '/rollcall', serviceName(0), id]);
     child.once('message', (message: ProviderMessage) => announced.resolve(message));
     killed.set(id, BigInt((await announced.promise).sessionId));
-    for (const by of OBSERVERS) await sightings.of(by, id, true);
+    for (const by of observers) await sightings.of(by, id, true);
     await systemClock.sleep(QUIET_MS);
     child.kill('SIGKILL');
-    for (const by of OBSERVERS) await sightings.of(by, id, false);
+    for (const by of observers) await sightings.of(by, id, false);
   }
-  const [server] = zooKeeper.servers;
-  const ends = await sessionEnds(server?.dataFolder ?? '');
+  const ends = await sessionEnds(zooKeeper.servers[0]?.dataFolder ?? '');
   for (const [id, sessionId] of killed) {
     const endedAtMs = ends.get(sessionId);
-    if (endedAtMs === undefined)
+    if (endedAtMs === undefined) {
       throw new Error(`ZooKeeper's log does not tell when the session of ${id} ended`);
-    for (const by of OBSERVERS)
+    }
+    for (const by of observers)
       into.death[by].push((await sightings.of(by, id, false)) - endedAtMs);
   }
+}
+
+/** Starts the observers of a turn; resolves with what ends them. */
+async function watchers(size: number, turn: Turn): Promise<() => void> {
+  const { zooKeeper, directory, observers, sightings } = turn;
+  const servers = zooKeeper.connectString;
+  const children: ChildProcess[] = [];
+  const begin = (by: Observer, name: string, args: readonly string[]): Promise<string> => {
+    const child = role(name, args);
+    children.push(child);
+    return startObserver(by, child, sightings);
+  };
+  if (observers.includes('bare')) await begin('bare', 'bare-observer', [servers, directory]);
+  else {
+    const url = await begin('ours', 'ours-observer', [servers, '/rollcall', serviceName(0)]);
+    await begin('rest', 'rest-observer', [url, serviceName(0), size > 1000 ? 'sse' : 'poll']);
+  }
+  return () => {
+    for (const child of children) {
+      child.removeAllListeners('exit');
+      child.disconnect();
+    }
+  };
 }
 
 async function measure(size: number): Promise<Latencies> {
   await using zooKeeper = await startZooKeeper({ tickTimeMs: 200, profile: 'production' });
   const servers = zooKeeper.connectString;
-  const sessions = await registerLoad(servers, {
-    root: '/rollcall',
-    services: 1,
-    perService: size,
-  });
+  const load = { root: '/rollcall', services: 1, perService: size };
+  const sessions = await registerLoad(servers, load);
   const directory = layout().providers(serviceName(0));
-  const sightings = new Sightings();
-  const args = [servers, '/rollcall', serviceName(0)];
-  const ours = role('ours-observer', args);
-  const second = role('ours-observer', args);
-  const bare = role('bare-observer', [servers, directory]);
-  const url = await startObserver('ours', ours, sightings);
-  await startObserver('second', second, sightings);
-  await startObserver('bare', bare, sightings);
-  const rest = role('rest-observer', [url, serviceName(0), size > 1000 ? 'sse' : 'poll']);
-  await startObserver('rest', rest, sightings);
   const into: Latencies = { join: nobody(), leave: nobody(), death: nobody() };
   const writer = await openSession({ servers, timeoutMs: 10_000 });
   await writer.connected();
-  await joinsAndLeaves(writer, directory, sightings, into);
-  await deaths(zooKeeper, sightings, into);
-  for (const child of [rest, ours, second, bare]) {
-    child.removeAllListeners('exit');
-    child.disconnect();
+  for (let round = 0; round < ROUNDS; round += 1) {
+    for (const observers of [['ours', 'rest'], ['bare']] as const) {
+      const first = (2 * round + (observers.length - 1)) * 10_000;
+      const sightings = new Sightings();
+      const turn = { zooKeeper, directory, observers, sightings, into, first };
+      const end = await watchers(size, turn);
+      await joinsAndLeaves(writer, turn);
+      await deaths(turn);
+      end();
+    }
   }
   await Promise.all([writer, ...sessions].map(session => session.close()));
   return into;
@@ -156,7 +185,7 @@ async function measure(size: number): Promise<Latencies> {
 function rows(size: number, found: Latencies): Row[] {
   const bound = size > 1000 ? 0.5 : 1.2;
   return (['join', 'leave', 'death'] as const).flatMap(what => {
-    const own = [...found[what].ours, ...found[what].second];
+    const own = found[what].ours;
     const [ours, bare, rest] = [
       quantile(own, 0.5),
       quantile(found[what].bare, 0.5),
