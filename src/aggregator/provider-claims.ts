@@ -1,17 +1,12 @@
 import { compareClaims, type ProviderRecord, type RejectReason } from '../registry/index.ts';
 import type { MirrorNode, ZnodePath } from '../zookeeper/index.ts';
+import type { ListedProvider } from './ports.ts';
 
-/** A znode whose bytes are a provider record: it claims the record's id. */
-export interface ProviderClaim {
-  readonly znode: ZnodePath;
-  readonly czxid: bigint;
-  readonly mzxid: bigint;
-  readonly sessionId: bigint;
-  /** ISO 8601, from the znode's ctime. */
-  readonly since: string;
-  /** As the provider says it; only the service is the path's. */
-  readonly record: ProviderRecord;
-}
+/**
+ * A znode whose bytes are a provider record: it claims the record's id. It is what is listed, as long as no operator said otherwise:
+ * one object for both. The record is as the provider says it; only the service is the path's.
+ */
+export type ProviderClaim = ListedProvider;
 
 /** A znode among the providers whose bytes are no provider record. */
 export interface RejectedClaim {
@@ -40,35 +35,41 @@ export interface ProviderClaims {
   put(claim: ProviderClaim): ProviderClaim | undefined;
   /** The znode is gone, or holds no record any more. Returns what it claimed. */
   remove(znode: ZnodePath): ProviderClaim | undefined;
+  /** The one that speaks for the id. */
+  winner(id: string): ProviderClaim | undefined;
   of(id: string): IdClaims | undefined;
+  /** The same, but only when there are several. */
+  contested(id: string): IdClaims | undefined;
+}
+
+/** Almost every id is claimed by one znode: then it stands for itself. */
+type Held = ProviderClaim | IdClaims;
+
+const isAlone = (held: Held): held is ProviderClaim => 'znode' in held;
+
+function claimsIn(held: Held | undefined): readonly ProviderClaim[] {
+  if (held === undefined) return NOTHING;
+  return isAlone(held) ? [held] : [held.winner, ...held.superseded];
 }
 
 export function providerClaims(): ProviderClaims {
   const byZnode = new Map<ZnodePath, ProviderClaim>();
-  /** Nearly every id is claimed by one znode: then the claim itself is kept, and no object about it. */
-  const byId = new Map<string, ProviderClaim | IdClaims>();
+  const byId = new Map<string, Held>();
 
-  const without = (claim: ProviderClaim): void => {
-    const { id } = claim.record;
-    const known = of(id);
-    if (known === undefined) return;
-    const rest = [known.winner, ...known.superseded].filter(({ znode }) => znode !== claim.znode);
-    const [winner, ...superseded] = rest;
+  const hold = (id: string, claims: readonly ProviderClaim[]): void => {
+    const [winner, ...superseded] = claims;
     if (winner === undefined) byId.delete(id);
     else byId.set(id, superseded.length === 0 ? winner : { winner, superseded });
-  };
-
-  const of = (id: string): IdClaims | undefined => {
-    const known = byId.get(id);
-    if (known === undefined || 'winner' in known) return known;
-    return { winner: known, superseded: NOTHING };
   };
 
   const remove = (znode: ZnodePath): ProviderClaim | undefined => {
     const claim = byZnode.get(znode);
     if (claim === undefined) return undefined;
     byZnode.delete(znode);
-    without(claim);
+    hold(
+      claim.id,
+      claimsIn(byId.get(claim.id)).filter(each => each !== claim),
+    );
     return claim;
   };
 
@@ -76,45 +77,38 @@ export function providerClaims(): ProviderClaims {
     put(claim) {
       const before = remove(claim.znode);
       byZnode.set(claim.znode, claim);
-      const { id } = claim.record;
-      const known = of(id);
-      byId.set(id, known === undefined ? claim : joined(known, claim));
+      const known = byId.get(claim.id);
+      if (known === undefined) byId.set(claim.id, claim);
+      else hold(claim.id, [...claimsIn(known), claim].sort(compareClaims));
       return before;
     },
     remove,
-    of,
+    winner(id) {
+      const held = byId.get(id);
+      return held === undefined || isAlone(held) ? held : held.winner;
+    },
+    contested(id) {
+      const held = byId.get(id);
+      return held === undefined || isAlone(held) ? undefined : held;
+    },
+    of(id) {
+      const held = byId.get(id);
+      return held !== undefined && isAlone(held) ? { winner: held, superseded: NOTHING } : held;
+    },
   };
 }
-
-function joined(known: IdClaims, claim: ProviderClaim): IdClaims {
-  const [winner = claim, ...superseded] = [known.winner, ...known.superseded, claim].sort(
-    compareClaims,
-  );
-  return { winner, superseded };
-}
-
-/** Znodes that were made together have one ctime, and share its text. */
-function timeText(): (wallMs: number) => string {
-  let last = Number.NaN;
-  let text = '';
-  return wallMs => {
-    if (wallMs === last) return text;
-    last = wallMs;
-    text = new Date(wallMs).toISOString();
-    return text;
-  };
-}
-
-const sinceText = timeText();
 
 /** What the znode's stat and its parsed record make. */
 export function claimOf(node: MirrorNode, service: string, record: ProviderRecord): ProviderClaim {
   return {
+    id: record.id,
+    record: record.service === service ? record : { ...record, service },
     znode: node.path,
     czxid: node.czxid,
     mzxid: node.mzxid,
     sessionId: node.ephemeralOwner,
-    since: sinceText(node.ctimeMs),
-    record: record.service === service ? record : { ...record, service },
+    since: new Date(node.ctimeMs).toISOString(),
+    override: undefined,
+    healthy: undefined,
   };
 }

@@ -3,7 +3,7 @@ import type { IdClaims, ProviderClaim } from './provider-claims.ts';
 
 /** Watches ids that znodes of several sessions claim: a restart is over soon, a conflict stays. */
 export interface ServiceConflicts {
-  /** Looks at an id whose claims have changed. */
+  /** Looks at an id whose claims have changed. `claims`: when there are several. */
   check(id: string, claims: IdClaims | undefined): void;
   /** Whether two have stayed for long. */
   has(id: string): boolean;
@@ -27,6 +27,7 @@ export function serviceConflicts(parts: ServiceConflictsParts): ServiceConflicts
   const lasting = new Set<string>();
   return {
     check(id, claims) {
+      if (claims === undefined && waiting.size + lasting.size === 0) return;
       if (rivalOf(claims) === undefined) {
         waiting.get(id)?.cancel();
         waiting.delete(id);

@@ -144,12 +144,10 @@ export function serviceState(parts: ServiceStateParts): ServiceState {
   };
 
   const listing = (id: string): ListedProvider | undefined => {
-    const claim = claims.of(id)?.winner;
-    if (claim === undefined) return undefined;
-    const { znode, czxid, mzxid, sessionId, since } = claim;
+    const claim = claims.winner(id);
     const override = overrides.get(id)?.value;
-    const record = applyOverride(claim.record, override);
-    return { id, record, znode, czxid, mzxid, sessionId, since, override, healthy: undefined };
+    if (claim === undefined || override === undefined) return claim;
+    return { ...claim, record: applyOverride(claim.record, override), override };
   };
 
   const enter = (after: ListedProvider, step: Step): void => {
@@ -200,7 +198,7 @@ export function serviceState(parts: ServiceStateParts): ServiceState {
   const refresh = (id: string, how: Departure, zxid: bigint, step: Step): void => {
     const before = listed.get(id);
     const after = listing(id);
-    conflicts.check(id, claims.of(id));
+    conflicts.check(id, claims.contested(id));
     memory.touched(zxid);
     if (before === undefined && after === undefined) return;
     const overrideZxid = overrides.get(id)?.zxid ?? 0n;
