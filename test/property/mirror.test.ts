@@ -189,5 +189,10 @@ test('with a persistent watch, a W that moves on before the re-read is complete 
   ];
   expect(await play('persistent-recursive', steps)).toEqual(clean);
   const early: typeof watermark = parts => ({ ...watermark(parts), freeze: () => undefined });
-  expect((await play('persistent-recursive', steps, early)).falseClaims).not.toEqual([]);
+  // It is wrong for the time of the re-read only: a quick one may be over before anybody looks at W.
+  const caught = async (): Promise<boolean> =>
+    (await play('persistent-recursive', steps, early)).falseClaims.length > 0;
+  let isCaught = false;
+  for (let tries = 0; tries < 20 && !isCaught; tries += 1) isCaught = await caught();
+  expect(isCaught).toBe(true);
 });
