@@ -1,4 +1,3 @@
-import { spawnSync } from 'node:child_process';
 import { Registry } from 'prom-client';
 import { expect, test } from 'vitest';
 import { metricsPage, processMetrics } from '../../src/aggregator/metrics-page.ts';
@@ -6,29 +5,13 @@ import { aggregatorMetrics } from '../../src/aggregator/metrics.ts';
 import { providersText } from '../../src/aggregator/providers-text.ts';
 import { manualClock } from '../../src/testing/index.ts';
 import { counts } from '../support/derived-facts.ts';
+import { checkMetrics } from '../support/promtool.ts';
 
 const line = (name: string, up: number, down = 0) => ({
   name,
   index: 1n,
   counts: counts({ total: up + down, up, down }),
 });
-
-/** promtool, installed where a test run may install what it needs. */
-function checkMetrics(page: Buffer): { readonly status: number | null; readonly output: string } {
-  const check = () =>
-    spawnSync('promtool', ['check', 'metrics'], { input: page, encoding: 'utf8' });
-  let checked = check();
-  if (checked.error !== undefined && process.getuid?.() === 0) {
-    spawnSync('apt-get', ['install', '-y', '--no-install-recommends', 'prometheus']);
-    checked = check();
-  }
-  if (checked.error !== undefined) {
-    throw new Error('promtool is missing: install the package prometheus', {
-      cause: checked.error,
-    });
-  }
-  return { status: checked.status, output: `${checked.stdout}${checked.stderr}` };
-}
 
 test('promtool accepts the whole page without a word', async () => {
   const register = new Registry();

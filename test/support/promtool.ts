@@ -11,6 +11,8 @@ export function checkMetrics(page: Buffer | string): PromtoolVerdict {
     spawnSync('promtool', ['check', 'metrics'], { input: page, encoding: 'utf8' });
   let checked = check();
   if (checked.error !== undefined && process.getuid?.() === 0) {
+    // A new machine has no package lists, or old ones.
+    spawnSync('apt-get', ['update']);
     spawnSync('apt-get', ['install', '-y', '--no-install-recommends', 'prometheus']);
     checked = check();
   }
