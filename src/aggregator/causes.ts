@@ -1,4 +1,4 @@
-import type { Mirror, MirrorBatch, ZnodePath } from '../zookeeper/index.ts';
+import type { Mirror, MirrorBatch, MirrorNode, ZnodePath } from '../zookeeper/index.ts';
 import type { LeaveCause } from './ports.ts';
 import type { ViewTransition } from './transitions.ts';
 
@@ -33,13 +33,23 @@ type Fate =
   | { readonly kind: 'ended'; readonly gone: number };
 
 interface Owner {
-  readonly nodes: Set<ZnodePath>;
+  /** A plain list until something of the session is asked for or goes: of most sessions nothing is, for a long time. */
+  nodes: Set<ZnodePath> | MirrorNode[];
   /** Nodes of it that went while nothing else of it was known to stay. */
   gone: number;
 }
 
+const sizeOf = ({ nodes }: Owner): number => ('size' in nodes ? nodes.size : nodes.length);
+
+function pathsOf(owner: Owner): Set<ZnodePath> {
+  if (!('size' in owner.nodes)) owner.nodes = new Set(owner.nodes.map(({ path }) => path));
+  return owner.nodes;
+}
+
 export interface SessionIndex {
   put(sessionId: bigint, path: ZnodePath): void;
+  /** The same of a node that is known not to be in the index. */
+  add(node: MirrorNode): void;
   gone(sessionId: bigint, path: ZnodePath): void;
   fate(sessionId: bigint): Fate;
   /** Whether it owns a node that is known to stay. */
@@ -65,8 +75,8 @@ export function sessionIndex(
   const ended = new Set<bigint>();
 
   const owner = (sessionId: bigint): Owner => {
-    const known = owners.get(sessionId) ?? { nodes: new Set<ZnodePath>(), gone: 0 };
-    owners.set(sessionId, known);
+    let known = owners.get(sessionId);
+    if (known === undefined) owners.set(sessionId, (known = { nodes: [], gone: 0 }));
     return known;
   };
 
@@ -79,29 +89,42 @@ export function sessionIndex(
 
   const lives = (sessionId: bigint): boolean => {
     if (isAllPending()) return false;
-    for (const path of owners.get(sessionId)?.nodes ?? []) if (!isPending(path)) return true;
+    const known = owners.get(sessionId);
+    if (known === undefined) return false;
+    for (const path of pathsOf(known)) if (!isPending(path)) return true;
     return false;
+  };
+
+  const owned = (sessionId: bigint): number => {
+    const known = owners.get(sessionId);
+    return known === undefined ? 0 : sizeOf(known);
   };
 
   return {
     put(sessionId, path) {
-      owner(sessionId).nodes.add(path);
+      pathsOf(owner(sessionId)).add(path);
       ended.delete(sessionId);
+    },
+    add(node) {
+      const { nodes } = owner(node.ephemeralOwner);
+      if ('size' in nodes) nodes.add(node.path);
+      else nodes.push(node);
+      if (ended.size > 0) ended.delete(node.ephemeralOwner);
     },
     gone(sessionId, path) {
       const entry = owner(sessionId);
-      entry.nodes.delete(path);
+      pathsOf(entry).delete(path);
       entry.gone += 1;
-      if (entry.nodes.size > 0) return;
+      if (sizeOf(entry) > 0) return;
       ended.add(sessionId);
       forgetOldest();
     },
     lives,
-    owned: sessionId => owners.get(sessionId)?.nodes.size ?? 0,
+    owned,
     fate(sessionId) {
-      const entry = owners.get(sessionId);
-      if (lives(sessionId)) return { kind: 'lives', others: entry?.nodes.size ?? 0 };
-      return { kind: 'ended', gone: (entry?.gone ?? 0) + (entry?.nodes.size ?? 0) };
+      const others = owned(sessionId);
+      if (lives(sessionId)) return { kind: 'lives', others };
+      return { kind: 'ended', gone: (owners.get(sessionId)?.gone ?? 0) + others };
     },
     forgetGone(sessionId) {
       const entry = owners.get(sessionId);
@@ -204,7 +227,12 @@ export function causes(
       touched.add(sessionId);
     };
     for (const change of batch.changes) {
-      const { ephemeralOwner, path } = change.node;
+      const { ephemeralOwner } = change.node;
+      if (batch.reason === 'cold' && change.kind === 'put' && change.previous === undefined) {
+        if (ephemeralOwner !== 0n) sessions.add(change.node);
+        continue;
+      }
+      const { path } = change.node;
       if (change.kind === 'gone') gone(ephemeralOwner, path);
       if (change.kind !== 'put') continue;
       const before = change.previous?.ephemeralOwner ?? 0n;

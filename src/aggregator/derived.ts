@@ -53,7 +53,7 @@ function snapshotOf(
 
 export function derivedReader(where: Layout): DerivedReader {
   const overviewPath = `${where.derived}/overview`;
-  const summaries = `${where.derived}/summaries/`;
+  const summaries = `${where.derived}/summaries`;
   const shards = new Map<string, Node>();
   let overview: Node | undefined;
   let index = 0n;
@@ -61,7 +61,7 @@ export function derivedReader(where: Layout): DerivedReader {
 
   const put = (path: string, node: Node): boolean => {
     if (path === overviewPath) overview = node;
-    else if (path.startsWith(summaries) && parseShardNode(path.slice(summaries.length))) {
+    else if (path.startsWith(`${summaries}/`) && parseShardNode(path.slice(summaries.length + 1))) {
       shards.set(path, node);
     } else return false;
     if (node.mzxid > index) index = node.mzxid;
@@ -80,6 +80,8 @@ export function derivedReader(where: Layout): DerivedReader {
     apply(batch) {
       let changed = false;
       for (const change of batch.changes) {
+        const { parent } = change.node;
+        if (parent !== where.derived && parent !== summaries) continue;
         const { path } = change.node;
         if (change.kind === 'put') {
           changed = put(path, { bytes: change.data, mzxid: change.node.mzxid }) || changed;

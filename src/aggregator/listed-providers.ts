@@ -13,6 +13,12 @@ export interface ListedProviders {
   sorted(): readonly ListedProvider[];
 }
 
+/** Its fields as an object's own, for a variant of it. */
+export function plain(provider: ListedProvider): ListedProvider {
+  const { id, record, znode, czxid, mzxid, sessionId, since, override, healthy } = provider;
+  return { id, record, znode, czxid, mzxid, sessionId, since, override, healthy };
+}
+
 type Tally = { -readonly [K in keyof Omit<ServiceCounts, 'suspects' | 'total'>]: number };
 
 export function listedProviders(): ListedProviders {

@@ -99,7 +99,7 @@ export function memberDirectory(where: Layout, self: string): MemberDirectory {
     | undefined;
 
   const putLatch = (node: MirrorNode, data: Buffer): boolean => {
-    const sequence = latchSequence(node.path.slice(where.election.length + 1));
+    const sequence = latchSequence(node.name);
     if (sequence === undefined) return false;
     latches.set(node.path, { id: data.toString('utf8'), token: node.czxid, sequence });
     return true;
@@ -112,16 +112,15 @@ export function memberDirectory(where: Layout, self: string): MemberDirectory {
     return true;
   };
 
-  const put = (node: MirrorNode, data: Buffer): boolean => {
-    if (node.path.startsWith(`${where.members}/`)) return putMember(node, data);
-    return node.path.startsWith(`${where.election}/`) && putLatch(node, data);
-  };
+  const put = (node: MirrorNode, data: Buffer): boolean =>
+    node.parent === where.members ? putMember(node, data) : putLatch(node, data);
 
   return {
     apply(batch) {
       let changed = false;
       for (const change of batch.changes) {
         const { node } = change;
+        if (node.parent !== where.members && node.parent !== where.election) continue;
         if (change.kind === 'put') changed = put(node, change.data) || changed;
         if (change.kind !== 'gone') continue;
         const [member, latch] = [members.delete(node.path), latches.delete(node.path)];

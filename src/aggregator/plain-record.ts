@@ -5,6 +5,7 @@ import {
   type ProviderRecord,
   readProvider,
 } from '../registry/index.ts';
+import type { Utf8Source } from '../zookeeper/index.ts';
 
 /**
  * Reads a provider record as `readProvider` does, with the same result, in about a third of the time for a plain one.
@@ -12,7 +13,7 @@ import {
  * A cold start reads every record there is. The checks here accept only what `ProviderRecordSchema` accepts without a doubt;
  * whatever is unusual (a check block, characters beyond ASCII in the id, any mistake) goes to the schema itself.
  */
-export function readProviderQuickly(bytes: Buffer): Parsed<ProviderRecord> {
+export function readProviderQuickly(bytes: Utf8Source): Parsed<ProviderRecord> {
   if (bytes.length > MAX_RECORD_BYTES) return readProvider(bytes);
   const text = bytes.toString('utf8');
   let json: unknown;
@@ -49,6 +50,7 @@ const isText = (value: unknown, max: number): boolean =>
 const isIntIn = (value: unknown, low: number, high: number): boolean =>
   typeof value === 'number' && Number.isInteger(value) && value >= low && value <= high;
 const isPort = (value: unknown): boolean => isIntIn(value, 1, 65_535);
+const isMetadataValue = (value: unknown): boolean => isText(value, 4096);
 
 function hasIdentity(json: Fields): boolean {
   const { id, service, address } = json;
@@ -88,7 +90,7 @@ function hasLists(json: Fields): boolean {
   const { tags, metadata, endpoints } = json;
   return (
     (tags === undefined || isTags(tags)) &&
-    (metadata === undefined || isMapOf(metadata, 256, value => isText(value, 4096))) &&
+    (metadata === undefined || isMapOf(metadata, 256, isMetadataValue)) &&
     (endpoints === undefined || isMapOf(endpoints, 128, isPort))
   );
 }
@@ -105,6 +107,14 @@ function isMapOf(map: unknown, maxKey: number, isValue: (value: unknown) => bool
   return true;
 }
 
+/** Of most records: shared, so that a hundred thousand of them are not kept. */
+const NO_TAGS: readonly string[] = Object.freeze([]);
+const NO_FIELDS: Readonly<Record<string, never>> = Object.freeze({});
+
+function isEmpty(part: unknown): boolean {
+  return Array.isArray(part) ? part.length === 0 : isFields(part) && Object.keys(part).length === 0;
+}
+
 function completed(json: Fields): ProviderRecord {
   json['protocol'] ??= 'tcp';
   json['version'] ??= '';
@@ -112,9 +122,10 @@ function completed(json: Fields): ProviderRecord {
   json['zone'] ??= '';
   json['weight'] ??= 100;
   json['status'] ??= 'up';
-  json['tags'] ??= [];
-  json['metadata'] ??= {};
-  json['endpoints'] ??= {};
+  const { tags, metadata, endpoints } = json;
+  if (tags === undefined || isEmpty(tags)) json['tags'] = NO_TAGS;
+  if (metadata === undefined || isEmpty(metadata)) json['metadata'] = NO_FIELDS;
+  if (endpoints === undefined || isEmpty(endpoints)) json['endpoints'] = NO_FIELDS;
   // Every field was checked above: this is the wall where bytes become a record.
   return json as ProviderRecord;
 }

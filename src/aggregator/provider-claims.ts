@@ -4,9 +4,43 @@ import type { ListedProvider } from './ports.ts';
 
 /**
  * A znode whose bytes are a provider record: it claims the record's id. It is what is listed, as long as no operator said otherwise:
- * one object for both. The record is as the provider says it; only the service is the path's.
+ * one object for both. The record is as the provider says it; only the service is the path's. Of what the mirror keeps of the
+ * znode there is no second copy.
  */
-export type ProviderClaim = ListedProvider;
+export class ProviderClaim implements ListedProvider {
+  readonly record: ProviderRecord;
+  private readonly node: MirrorNode;
+
+  constructor(node: MirrorNode, record: ProviderRecord) {
+    this.node = node;
+    this.record = record;
+  }
+
+  get id(): string {
+    return this.record.id;
+  }
+  get znode(): ZnodePath {
+    return this.node.path;
+  }
+  get czxid(): bigint {
+    return this.node.czxid;
+  }
+  get mzxid(): bigint {
+    return this.node.mzxid;
+  }
+  get sessionId(): bigint {
+    return this.node.ephemeralOwner;
+  }
+  get since(): string {
+    return new Date(this.node.ctimeMs).toISOString();
+  }
+  get override(): undefined {
+    return undefined;
+  }
+  get healthy(): undefined {
+    return undefined;
+  }
+}
 
 /** A znode among the providers whose bytes are no provider record. */
 export interface RejectedClaim {
@@ -31,6 +65,8 @@ const NOTHING: readonly ProviderClaim[] = [];
 
 /** Which znodes of one service's directory claim which ids. */
 export interface ProviderClaims {
+  /** Of a znode that has claimed nothing so far. */
+  add(claim: ProviderClaim): void;
   /** Takes the place of what this znode claimed before, and returns that. */
   put(claim: ProviderClaim): ProviderClaim | undefined;
   /** The znode is gone, or holds no record any more. Returns what it claimed. */
@@ -45,7 +81,7 @@ export interface ProviderClaims {
 /** Almost every id is claimed by one znode: then it stands for itself. */
 type Held = ProviderClaim | IdClaims;
 
-const isAlone = (held: Held): held is ProviderClaim => 'znode' in held;
+const isAlone = (held: Held): held is ProviderClaim => held instanceof ProviderClaim;
 
 function claimsIn(held: Held | undefined): readonly ProviderClaim[] {
   if (held === undefined) return NOTHING;
@@ -53,8 +89,18 @@ function claimsIn(held: Held | undefined): readonly ProviderClaim[] {
 }
 
 export function providerClaims(): ProviderClaims {
-  const byZnode = new Map<ZnodePath, ProviderClaim>();
   const byId = new Map<string, Held>();
+  /** Made when somebody asks what a znode claimed: of most services nothing changes for a long time. */
+  let byZnode: Map<ZnodePath, ProviderClaim> | undefined;
+
+  const znodes = (): Map<ZnodePath, ProviderClaim> => {
+    if (byZnode === undefined) {
+      byZnode = new Map();
+      for (const held of byId.values())
+        for (const claim of claimsIn(held)) byZnode.set(claim.znode, claim);
+    }
+    return byZnode;
+  };
 
   const hold = (id: string, claims: readonly ProviderClaim[]): void => {
     const [winner, ...superseded] = claims;
@@ -63,9 +109,9 @@ export function providerClaims(): ProviderClaims {
   };
 
   const remove = (znode: ZnodePath): ProviderClaim | undefined => {
-    const claim = byZnode.get(znode);
+    const claim = znodes().get(znode);
     if (claim === undefined) return undefined;
-    byZnode.delete(znode);
+    znodes().delete(znode);
     hold(
       claim.id,
       claimsIn(byId.get(claim.id)).filter(each => each !== claim),
@@ -73,13 +119,18 @@ export function providerClaims(): ProviderClaims {
     return claim;
   };
 
+  const add = (claim: ProviderClaim): void => {
+    byZnode?.set(claim.znode, claim);
+    const known = byId.get(claim.id);
+    if (known === undefined) byId.set(claim.id, claim);
+    else hold(claim.id, [...claimsIn(known), claim].sort(compareClaims));
+  };
+
   return {
+    add,
     put(claim) {
       const before = remove(claim.znode);
-      byZnode.set(claim.znode, claim);
-      const known = byId.get(claim.id);
-      if (known === undefined) byId.set(claim.id, claim);
-      else hold(claim.id, [...claimsIn(known), claim].sort(compareClaims));
+      add(claim);
       return before;
     },
     remove,
@@ -100,15 +151,5 @@ export function providerClaims(): ProviderClaims {
 
 /** What the znode's stat and its parsed record make. */
 export function claimOf(node: MirrorNode, service: string, record: ProviderRecord): ProviderClaim {
-  return {
-    id: record.id,
-    record: record.service === service ? record : { ...record, service },
-    znode: node.path,
-    czxid: node.czxid,
-    mzxid: node.mzxid,
-    sessionId: node.ephemeralOwner,
-    since: new Date(node.ctimeMs).toISOString(),
-    override: undefined,
-    healthy: undefined,
-  };
+  return new ProviderClaim(node, record.service === service ? record : { ...record, service });
 }

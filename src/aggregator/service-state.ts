@@ -6,7 +6,7 @@ import {
   type ProviderRecord,
 } from '../registry/index.ts';
 import type { MirrorNode } from '../zookeeper/index.ts';
-import { type ListedProviders, listedProviders } from './listed-providers.ts';
+import { type ListedProviders, listedProviders, plain } from './listed-providers.ts';
 import type { LeaveCause, ListedProvider, ServiceSnapshot } from './ports.ts';
 import {
   type IdClaims,
@@ -45,7 +45,8 @@ export interface ServiceState {
   readonly memory: ServiceMemory;
   readonly listed: ListedProviders;
   readonly suspects: ServiceSuspects;
-  claim(claim: ProviderClaim, step: Step): void;
+  /** @param isNew its znode has claimed nothing before. */
+  claim(claim: ProviderClaim, isNew: boolean, step: Step): void;
   /** The znode is there, and holds no record. */
   reject(rejected: RejectedClaim, step: Step): void;
   /** @param unread it had said something more that could not be read before it went: a crash says nothing, so it said that it goes. */
@@ -147,7 +148,7 @@ export function serviceState(parts: ServiceStateParts): ServiceState {
     const claim = claims.winner(id);
     const override = overrides.get(id)?.value;
     if (claim === undefined || override === undefined) return claim;
-    return { ...claim, record: applyOverride(claim.record, override), override };
+    return { ...plain(claim), record: applyOverride(claim.record, override), override };
   };
 
   const enter = (after: ListedProvider, step: Step): void => {
@@ -229,9 +230,9 @@ export function serviceState(parts: ServiceStateParts): ServiceState {
     memory,
     listed,
     suspects,
-    claim(claim, step) {
-      rejects.delete(claim.znode);
-      const before = claims.put(claim);
+    claim(claim, isNew, step) {
+      if (rejects.size > 0) rejects.delete(claim.znode);
+      const before = isNew ? claims.add(claim) : claims.put(claim);
       const { id } = claim.record;
       if (before !== undefined && before.record.id !== id)
         drop(before, { how: 'replaced', drained: false }, claim.mzxid, step);

@@ -1,6 +1,7 @@
 import type { Clock, Timer } from '../kernel/clock.ts';
 import { type ProtectionSettings, protectionTracker, type Suspect } from '../registry/index.ts';
 import type { ListedProvider, SuspectProvider } from './ports.ts';
+import { plain } from './listed-providers.ts';
 
 /** What vanished together with most of one service, and is kept beside the truth for a while. */
 export interface ServiceSuspects {
@@ -42,7 +43,7 @@ export function serviceSuspects(parts: ServiceSuspectsParts): ServiceSuspects {
   }: Suspect<ListedProvider>): SuspectProvider => {
     const wallOffset = clock.wallMs() - clock.nowMs();
     return {
-      ...provider,
+      ...plain(provider),
       vanishedAt: new Date(vanishedAtMs + wallOffset).toISOString(),
       heldUntil: new Date(heldUntilMs + wallOffset).toISOString(),
       reason,

@@ -1,9 +1,10 @@
 import { type Layout, type Place, placeOf, ServiceNameSchema } from '../registry/index.ts';
-import type { ZnodePath } from '../zookeeper/index.ts';
+import type { MirrorNode, ZnodePath } from '../zookeeper/index.ts';
 
 /** What a mirrored path is to the view. */
 export type Spot =
-  | Exclude<Place, { readonly kind: 'other' }>
+  | Exclude<Place, { readonly kind: 'other' | 'provider' | 'consumer' }>
+  | { readonly kind: 'provider' | 'consumer'; readonly service: string }
   /** The overrides of all services, and those of one. */
   | { readonly kind: 'all-overrides' }
   | { readonly kind: 'overrides'; readonly service: string }
@@ -14,28 +15,27 @@ export type Spot =
 /** How many directories are remembered before all are forgotten: more than there are, unless names come and go for ever. */
 const MAX_DIRECTORIES = 200_000;
 
-/** Tells what paths are. Remembers directories: of a hundred thousand providers only the directory is looked at closely. */
-export function spots(where: Layout): (path: ZnodePath) => Spot {
-  const directories = new Map<ZnodePath, Spot>();
+/** Tells what nodes are. Remembers directories: of a hundred thousand providers only the directory is looked at closely. */
+export function spots(where: Layout): (node: MirrorNode) => Spot {
+  /** What the nodes in a directory are; undefined: not all of them the same. */
+  const directories = new Map<ZnodePath, Spot | undefined>();
 
-  const directory = (path: ZnodePath): Spot => {
-    const known = directories.get(path);
-    if (known !== undefined) return known;
-    const spot = spotOf(where, path);
+  const within = (directory: ZnodePath): Spot | undefined => {
+    const known = directories.get(directory);
+    if (known !== undefined || directories.has(directory)) return known;
+    const spot = childrenOf(spotOf(where, directory));
     if (directories.size >= MAX_DIRECTORIES) directories.clear();
-    directories.set(path, spot);
+    directories.set(directory, spot);
     return spot;
   };
 
-  return path => {
-    const slash = path.lastIndexOf('/');
-    const parent = directory(path.slice(0, slash));
-    if (parent.kind === 'providers')
-      return { kind: 'provider', service: parent.service, node: path.slice(slash + 1) };
-    if (parent.kind === 'consumers')
-      return { kind: 'consumer', service: parent.service, node: path.slice(slash + 1) };
-    return spotOf(where, path);
-  };
+  return node => within(node.parent) ?? spotOf(where, node.path);
+}
+
+function childrenOf(directory: Spot): Spot | undefined {
+  if (directory.kind === 'providers') return { kind: 'provider', service: directory.service };
+  if (directory.kind === 'consumers') return { kind: 'consumer', service: directory.service };
+  return undefined;
 }
 
 function spotOf(where: Layout, path: ZnodePath): Spot {

@@ -48,10 +48,11 @@ export function viewIntake(parts: ViewIntakeParts): ViewIntake {
       state.unclaim(node, change.zxid, change.unread === true, step);
       return;
     }
-    if (change.previous === undefined) state.memory.ledgers.providers.joined(node.czxid);
+    const isNew = change.previous === undefined;
+    if (isNew) state.memory.ledgers.providers.joined(node.czxid);
     state.memory.index.saw(node.mzxid);
-    const parsed = readProviderQuickly(change.data);
-    if (parsed.ok) return state.claim(claimOf(node, service, parsed.record), step);
+    const parsed = readProviderQuickly(change.content ?? change.data);
+    if (parsed.ok) return state.claim(claimOf(node, service, parsed.record), isNew, step);
     onRejected(parsed.reason);
     const { path: znode, czxid, mzxid, ephemeralOwner: sessionId } = node;
     const { reason } = parsed;
@@ -213,7 +214,7 @@ export function viewIntake(parts: ViewIntakeParts): ViewIntake {
     }
   };
 
-  return (change, step, touched) => take(spotOf(change.node.path), change, step, touched);
+  return (change, step, touched) => take(spotOf(change.node), change, step, touched);
 }
 
 type DirectorySpot = Extract<

@@ -81,7 +81,7 @@ export class JuteWriter {
 }
 
 /**
- * Reads jute. Every read is checked against the end of the input; what it returns (but for `view` and `rest`) never shares memory
+ * Reads jute. Every read is checked against the end of the input; what it returns (but for `source` and `rest`) never shares memory
  * with the input, so that a kept value does not pin the chunk it came in.
  *
  * @throws RollcallError MALFORMED_PACKET when the input ends early or a length is impossible.
@@ -157,13 +157,23 @@ export class JuteReader {
     return copy;
   }
 
-  /** As `bytes`, but it shares memory with the input: for what is parsed and dropped at once. */
-  view(): Buffer | undefined {
-    const lengthBytes = this.length();
-    if (lengthBytes === NULL_LENGTH) return undefined;
-    const view = this.buffer.subarray(this.at, this.at + lengthBytes);
-    this.at += lengthBytes;
-    return view;
+  /** As `bytes`, but only where in `source` they lie; null is an empty place. */
+  span(): { readonly at: number; readonly length: number } {
+    const length = Math.max(0, this.length());
+    const { at } = this;
+    this.at += length;
+    return { at, length };
+  }
+
+  /** Passes over so many bytes. */
+  skip(bytes: number): void {
+    this.need(bytes);
+    this.at += bytes;
+  }
+
+  /** The whole input, shared. */
+  get source(): Buffer {
+    return this.buffer;
   }
 
   string(): string | undefined {

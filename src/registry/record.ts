@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { RollcallError } from '../kernel/errors.ts';
+import type { Utf8Source } from '../zookeeper/index.ts';
 import { MAX_JSON_DEPTH, nestsTooDeep } from './json-depth.ts';
 
 /** The version of the provider record that this release writes. Higher ones are read all the same. */
@@ -99,7 +100,7 @@ export function issueText(error: z.ZodError): string {
 }
 
 /** Never throws. Reads JSON of at most MAX_RECORD_BYTES by `schema`. */
-export function parseRecord<T>(schema: z.ZodType<T>, bytes: Buffer): Parsed<T> {
+export function parseRecord<T>(schema: z.ZodType<T>, bytes: Utf8Source): Parsed<T> {
   if (bytes.length > MAX_RECORD_BYTES) {
     return {
       ok: false,
@@ -128,7 +129,7 @@ export function parseRecord<T>(schema: z.ZodType<T>, bytes: Buffer): Parsed<T> {
 }
 
 /** Never throws: one bad record is a counted, explained skip. */
-export function readProvider(bytes: Buffer): Parsed<ProviderRecord> {
+export function readProvider(bytes: Utf8Source): Parsed<ProviderRecord> {
   return parseRecord(ProviderRecordSchema, bytes);
 }
 

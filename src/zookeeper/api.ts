@@ -74,9 +74,23 @@ export type ReadRequest =
   | { readonly kind: 'data'; readonly path: ZnodePath }
   | { readonly kind: 'children'; readonly path: ZnodePath };
 
+/** Bytes that are read as text: a Buffer is one. */
+export interface Utf8Source {
+  /** In bytes. */
+  readonly length: number;
+  toString(encoding: 'utf8'): string;
+}
+
 /** One item's answer of a multiRead. `error` is NO_NODE, NO_AUTH, or what else the server said of this item alone. */
 export type ReadResult =
-  | { readonly kind: 'data'; readonly path: ZnodePath; readonly data: Buffer; readonly stat: Stat }
+  | {
+      readonly kind: 'data';
+      readonly path: ZnodePath;
+      readonly data: Buffer;
+      readonly stat: Stat;
+      /** `data` as text, without cutting it out of the answer first. */
+      readonly content?: Utf8Source;
+    }
   /** ZooKeeper's multiRead answers getChildren without a stat. */
   | { readonly kind: 'children'; readonly path: ZnodePath; readonly children: readonly string[] }
   | {

@@ -2,18 +2,20 @@ import type { WaitOptions } from '../kernel/abort.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { RollcallError } from '../kernel/errors.ts';
 import type { Logger } from '../kernel/log.ts';
-import type { ZnodePath } from './api.ts';
+import type { Utf8Source, ZnodePath } from './api.ts';
 
-/** What the mirror knows of a node. */
+/** What the mirror knows of a node. Its path is put together when it is asked for: of many siblings, `parent` is one string. */
 export interface MirrorNode {
   readonly path: ZnodePath;
+  /** Of `/` itself: `/`, with an empty name. */
+  readonly parent: ZnodePath;
+  readonly name: string;
   readonly czxid: bigint;
   readonly mzxid: bigint;
   readonly pzxid: bigint;
   readonly version: number;
   readonly ephemeralOwner: bigint;
   readonly ctimeMs: number;
-  readonly mtimeMs: number;
   /**
    * How many of its children were ever deleted, by the newest stat: `(cversion - numChildren) / 2`. Tells of a child that came and
    * went before it could be read. undefined: not known.
@@ -28,6 +30,8 @@ export type MirrorChange =
       readonly kind: 'put';
       readonly node: MirrorNode;
       readonly data: Buffer;
+      /** The same as `data`, where it can be had as text without being cut out of the answer first. */
+      readonly content?: Utf8Source;
       readonly previous: MirrorNode | undefined;
     }
   /** `zxid`: an upper bound of the deletion's zxid (the parent's pzxid, read after it; of a parent that went too: the answer's zxid). */

@@ -27,18 +27,30 @@ export async function auditTree(
   signal: AbortSignal,
   found: (differences: number) => void,
 ): Promise<void> {
-  const { tree, trust } = parts;
-  const paths = [...new Set([...parts.roots, ...tree.paths()])];
-  for (let at = 0; at < paths.length; at += WINDOW) {
-    if (at > 0 && pauseMs > 0) await parts.clock.sleep(pauseMs, signal);
-    const counts = await Promise.all(
-      paths.slice(at, at + WINDOW).map(path => auditNode(parts, strategy, path, signal)),
-    );
+  const auditSome = async (paths: readonly ZnodePath[]): Promise<void> => {
+    const counts = await Promise.all(paths.map(path => auditNode(parts, strategy, path, signal)));
     const sum = counts.reduce((total, count) => total + count, 0);
     if (sum > 0) found(sum);
+  };
+  const known = knownPaths(parts);
+  for (let paths = known.take(WINDOW); paths.length > 0; paths = known.take(WINDOW)) {
+    await auditSome(paths);
+    if (pauseMs > 0) await parts.clock.sleep(pauseMs, signal);
   }
-  for (const path of trust.untrusted.keys()) repair(parts, path, WHOLE);
+  for (const path of parts.trust.untrusted.keys()) repair(parts, path, WHOLE);
   found(0);
+}
+
+/** The roots, known or not, and every node that is known now, directory by directory. */
+function knownPaths({ tree, roots }: MirrorParts): { take(count: number): readonly ZnodePath[] } {
+  const unknown = [...roots].filter(root => tree.get(root) === undefined);
+  const listings = [...tree.listings()];
+  function* all(): Generator<ZnodePath> {
+    yield* unknown;
+    for (const { path, names } of listings) for (const name of names) yield childOf(path, name);
+  }
+  const rest = all();
+  return { take: count => Array.from({ length: count }, () => rest.next().value ?? []).flat() };
 }
 
 async function auditNode(

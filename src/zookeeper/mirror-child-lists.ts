@@ -43,7 +43,7 @@ export function childListsStrategy(
   const readData = async (path: ZnodePath, signal: AbortSignal): Promise<Found> => {
     try {
       const found = await data.arm(path, onEvent => session.watchData(path, onEvent, { signal }));
-      return { kind: 'node', path, data: found.data, stat: found.stat };
+      return { kind: 'data', path, data: found.data, stat: found.stat };
     } catch (error) {
       if (!rootSet.has(path) || !hasCode(error, 'NO_NODE')) return foundInstead(path, error);
     }
@@ -53,7 +53,7 @@ export function childListsStrategy(
     );
     return stat === undefined
       ? { kind: 'missing', path }
-      : readOne(session, { kind: 'node', path }, signal);
+      : readOne(session, { kind: 'data', path }, signal);
   };
 
   const readList = async (path: ZnodePath, signal: AbortSignal): Promise<Found> => {
@@ -61,27 +61,27 @@ export function childListsStrategy(
       const found = await children.arm(path, onEvent =>
         session.watchChildren(path, onEvent, { signal }),
       );
-      return { kind: 'list', path, names: found.children, stat: found.stat };
+      return { kind: 'children', path, names: found.children, stat: found.stat };
     } catch (error) {
       return foundInstead(path, error);
     }
   };
 
   const isArmed = ({ kind, path }: ReadItem): boolean =>
-    kind === 'stat' || (kind === 'node' ? data.has(path) : children.has(path));
+    kind === 'stat' || (kind === 'data' ? data.has(path) : children.has(path));
 
   const readArming = (item: ReadItem, signal: AbortSignal): Promise<Found> => {
     if (isArmed(item)) return readOne(session, item, signal);
-    return item.kind === 'list' ? readList(item.path, signal) : readData(item.path, signal);
+    return item.kind === 'children' ? readList(item.path, signal) : readData(item.path, signal);
   };
 
   return {
     kind: 'child-lists',
     readItems: READ_ITEMS,
-    goneBy: 'list',
+    goneBy: 'children',
     arm: () => Promise.resolve(),
     async read(items, signal) {
-      const nodes = items.filter(item => item.kind === 'node' && isArmed(item));
+      const nodes = items.filter(item => item.kind === 'data' && isArmed(item));
       if (!features.multiRead || nodes.length < 2)
         return Promise.all(items.map(item => readArming(item, signal)));
       const together = new Set(nodes);
@@ -92,7 +92,7 @@ export function childListsStrategy(
       const [ofMany, ofOthers] = [many.values(), others.values()];
       return items.flatMap(item => (together.has(item) ? ofMany : ofOthers).next().value ?? []);
     },
-    wantsList: (path, stat, unsure) => mayHaveChildren(stat) && (unsure || !children.has(path)),
+    wantsList: ({ path, stat }, unsure) => mayHaveChildren(stat) && (unsure || !children.has(path)),
     distrust(path) {
       data.forget(path);
       children.forget(path);

@@ -1,19 +1,21 @@
 import { hasCode, isAbort, isRollcallError, RollcallError } from '../kernel/errors.ts';
-import type { Session, Stat, ZnodePath } from './api.ts';
+import type { ReadRequest, ReadResult, Session, Stat, ZnodePath } from './api.ts';
 
 /** One thing to be read. */
 export type ReadItem =
-  | { readonly kind: 'node'; readonly path: ZnodePath }
-  | { readonly kind: 'list'; readonly path: ZnodePath }
+  | ReadRequest
   /** Only the stat: of a parent whose child went. */
   | { readonly kind: 'stat'; readonly path: ZnodePath };
 
+/** A node that was there. */
+export type ReadNode = Extract<ReadResult, { readonly kind: 'data' }>;
+
 /** What was found. */
 export type Found =
-  | { readonly kind: 'node'; readonly path: ZnodePath; readonly stat: Stat; readonly data: Buffer }
+  | ReadNode
   /** multiRead's lists come without a stat. */
   | {
-      readonly kind: 'list';
+      readonly kind: 'children';
       readonly path: ZnodePath;
       readonly names: readonly string[];
       readonly stat: Stat | undefined;
@@ -56,9 +58,9 @@ export async function readOne(
   const { kind, path } = item;
   try {
     switch (kind) {
-      case 'node':
+      case 'data':
         return { kind, path, ...(await session.getData(path, { signal })) };
-      case 'list': {
+      case 'children': {
         const { children, stat } = await session.getChildren(path, { signal });
         return { kind, path, names: children, stat };
       }
@@ -88,7 +90,7 @@ export async function readMany(
   if (items.length === 1) return [await readOne(session, first, signal)];
   try {
     const requests = items.map(
-      ({ kind, path }) => ({ kind: kind === 'list' ? 'children' : 'data', path }) as const,
+      (item): ReadRequest => (item.kind === 'stat' ? { kind: 'data', path: item.path } : item),
     );
     const results = await session.multiRead(requests, { signal });
     return items.map((item, index) => foundIn(item, results[index]));
@@ -100,9 +102,8 @@ export async function readMany(
   }
 }
 
-type MultiReadResult = Awaited<ReturnType<Session['multiRead']>>[number];
-
-function foundIn(item: ReadItem, result: MultiReadResult | undefined): Found {
+function foundIn(item: ReadItem, result: ReadResult | undefined): Found {
+  if (result?.kind === 'data' && item.kind === 'data') return result;
   const { kind, path } = item;
   if (result === undefined) {
     return {
@@ -116,7 +117,6 @@ function foundIn(item: ReadItem, result: MultiReadResult | undefined): Found {
   }
   if (result.kind === 'error') return foundInstead(path, result.error);
   if (result.kind === 'children')
-    return { kind: 'list', path, names: result.children, stat: undefined };
-  if (kind === 'stat') return { kind, path, stat: result.stat };
-  return { kind: 'node', path, stat: result.stat, data: result.data };
+    return { kind: 'children', path, names: result.children, stat: undefined };
+  return kind === 'stat' ? { kind, path, stat: result.stat } : result;
 }

@@ -38,7 +38,7 @@ export function recursiveStrategy(
       features.multiRead
         ? readMany(session, items, signal)
         : Promise.all(items.map(item => readOne(session, item, signal))),
-    wantsList: (_path, stat, unsure) => unsure && stat.numChildren > 0,
+    wantsList: ({ stat }, unsure) => unsure && stat.numChildren > 0,
     distrust: () => undefined,
     async close() {
       const closing = [...watches.values()];

@@ -6,10 +6,12 @@ import type { Stat, ZnodePath } from './api.ts';
 import type { MirrorParts } from './mirror-parts.ts';
 import { childOf } from './mirror-paths.ts';
 import { GONE, type Need, NODE } from './mirror-pending.ts';
-import type { Found, ReadItem } from './mirror-reads.ts';
+import type { NodePlace } from './mirror-node.ts';
+import type { Found, ReadItem, ReadNode } from './mirror-reads.ts';
 import { listAnswerBytes } from './mirror-settle.ts';
 import type { WatchStrategy } from './mirror-strategy.ts';
-import type { TreeEdit } from './mirror-tree.ts';
+import { placeOf, type TreeEdit } from './mirror-tree.ts';
+import { parentOf } from './path.ts';
 
 /** Reads asked for and not yet applied. */
 const WINDOW = 4;
@@ -28,7 +30,8 @@ export interface Unsettled {
 
 /** What differs from the copy. */
 type Difference =
-  | { readonly kind: 'node'; readonly path: ZnodePath; readonly stat: Stat; readonly data: Buffer }
+  | ReadNode
+  | { readonly kind: 'new'; readonly place: NodePlace; readonly answer: ReadNode }
   /** A list came with a stat of its own: a child may have come and gone since the node was read, and before its list was. */
   | { readonly kind: 'moved'; readonly path: ZnodePath; readonly stat: Stat }
   | { readonly kind: 'gone'; readonly path: ZnodePath; readonly zxid: bigint };
@@ -59,17 +62,20 @@ export async function scan(
   const flights = new Set<Promise<void>>();
   const done = deferred<void>();
 
-  const take = async (items: readonly ReadItem[], found: readonly Found[]): Promise<void> => {
+  const take = async (items: readonly ScanItem[], found: readonly Found[]): Promise<void> => {
     either.throwIfAborted();
-    const news = found.flatMap(
-      (one, index) => observe(parts, strategy, work, items[index]?.kind, one, reason) ?? [],
-    );
+    const news: Difference[] = [];
+    items.forEach((item, index) => {
+      const one = found[index];
+      const difference = one && observe(parts, strategy, work, item, one, reason);
+      if (difference !== undefined) news.push(difference);
+    });
     if (reason === 'cold') return apply(parts, news, reason);
     for (const one of news) differences.push(one);
     for (const one of found) unsettled.push(...leftOpen(parts, one));
   };
 
-  const fly = async (items: readonly ReadItem[]): Promise<void> => {
+  const fly = async (items: readonly ScanItem[]): Promise<void> => {
     const found = await strategy.read(items, either);
     parts.sizes.learn(found);
     await applying(() => take(items, found));
@@ -99,15 +105,43 @@ export async function scan(
   return unsettled;
 }
 
+/** A node to be read, as its directory's list named it. */
+class Listed {
+  readonly kind = 'data';
+  readonly parent: ZnodePath;
+  readonly name: string;
+  /** Nothing of its directory was known: it is not in the tree. */
+  readonly isNew: boolean;
+
+  constructor(parent: ZnodePath, name: string, isNew: boolean) {
+    this.parent = parent;
+    this.name = name;
+    this.isNew = isNew;
+  }
+
+  get path(): ZnodePath {
+    return childOf(this.parent, this.name);
+  }
+}
+
+type ScanItem = Listed | Extract<ReadItem, { readonly kind: 'children' }>;
+
+/** Names of one directory that are still to be read. */
+interface Names {
+  readonly parent: ZnodePath;
+  readonly names: readonly string[];
+  readonly isNew: boolean;
+}
+
 /** What is still to be read, and what was asked for already. */
 interface ScanWork {
-  /** A list names this node. */
-  addChild(path: ZnodePath): void;
+  /** A list names these nodes. */
+  addChildren(parent: ZnodePath, names: readonly string[]): void;
   addList(path: ZnodePath, children: number): void;
   /** It was not there when it was read: a list that names it later asks for it again. */
   wasMissing(path: ZnodePath): void;
   /** As many items as one read should have; empty when there is nothing to read now. */
-  take(): readonly ReadItem[];
+  take(): readonly ScanItem[];
 }
 
 function scanWork(parts: MirrorParts, strategy: WatchStrategy): ScanWork {
@@ -120,37 +154,59 @@ function scanWork(parts: MirrorParts, strategy: WatchStrategy): ScanWork {
   );
   const asked = new Set<ZnodePath>(unknown);
   const missing = new Set<ZnodePath>();
-  const nodes: ZnodePath[] = [...asked, ...tree.paths()];
+  /** Directories of what was asked for although no list named it: their lists must not ask for it once more. */
+  const askedIn = new Set<ZnodePath>(unknown.map(parentOf));
+  const nodes: Names[] = [...asked].map(path => {
+    const { parent, name } = placeOf(path);
+    return { parent, names: [name], isNew: false };
+  });
+  for (const { path, names } of tree.listings()) nodes.push({ parent: path, names, isNew: false });
+  let namesAt = 0;
   let nodeAt = 0;
   let listAt = 0;
 
-  return {
-    addChild(path) {
+  /** Those of a directory of which something is known, or was asked for already. */
+  const unasked = (parent: ZnodePath, names: readonly string[]): readonly string[] =>
+    names.filter(name => {
+      const path = childOf(parent, name);
       const wasAsked = tree.get(path) !== undefined || asked.has(path);
-      if (!wasAsked || missing.delete(path)) nodes.push(path);
+      return !wasAsked || missing.delete(path);
+    });
+
+  return {
+    addChildren(parent, names) {
+      const isNew = !askedIn.has(parent) && tree.isEmpty(parent);
+      nodes.push({ parent, names: isNew ? names : unasked(parent, names), isNew });
     },
     addList: (path, children) => void lists.push({ path, children }),
-    wasMissing: path => void missing.add(path),
+    wasMissing(path) {
+      missing.add(path);
+      askedIn.add(parentOf(path));
+    },
     take() {
-      const items: ReadItem[] = [];
+      const items: ScanItem[] = [];
       let bytes = 0;
       let names = 0;
-      const fits = (path: ZnodePath, answerBytes: number): boolean => {
-        bytes += path.length + answerBytes;
+      const fits = (pathBytes: number, answerBytes: number): boolean => {
+        bytes += pathBytes + answerBytes;
         if (items.length === 0) return true;
         return items.length < strategy.readItems && bytes <= batchBytes && names <= READ_NAMES;
       };
       for (let list = lists[listAt]; list !== undefined; list = lists[listAt]) {
         names += list.children;
-        if (!fits(list.path, sizes.listBytes(list.children))) return items;
-        items.push({ kind: 'list', path: list.path });
+        if (!fits(list.path.length, sizes.listBytes(list.children))) return items;
+        items.push({ kind: 'children', path: list.path });
         listAt += 1;
       }
       const nodeBytes = sizes.nodeBytes();
-      for (let path = nodes[nodeAt]; path !== undefined; path = nodes[nodeAt]) {
-        if (!fits(path, nodeBytes)) return items;
-        items.push({ kind: 'node', path });
-        nodeAt += 1;
+      for (let of = nodes[namesAt]; of !== undefined; of = nodes[namesAt]) {
+        for (let name = of.names[nodeAt]; name !== undefined; name = of.names[nodeAt]) {
+          if (!fits(of.parent.length + 1 + name.length, nodeBytes)) return items;
+          items.push(new Listed(of.parent, name, of.isNew));
+          nodeAt += 1;
+        }
+        namesAt += 1;
+        nodeAt = 0;
       }
       return items;
     },
@@ -162,35 +218,41 @@ function observe(
   parts: MirrorParts,
   strategy: WatchStrategy,
   work: ScanWork,
-  asked: ReadItem['kind'] | undefined,
+  item: ScanItem,
   found: Found,
   reason: ScanReason,
 ): Difference | undefined {
   const { tree, trust } = parts;
-  const { path } = found;
   switch (found.kind) {
-    case 'node': {
-      const known = reason === 'cold' ? undefined : tree.get(path);
-      const moved = known?.czxid !== found.stat.czxid || known.pzxid !== found.stat.pzxid;
+    case 'data': {
+      const isNew = item.kind === 'data' && item.isNew;
       // A copy that was never complete may have a directory's pzxid without its list.
-      const unsure = reason === 'cold' || moved || trust.isUnlisted(path);
-      trust.wasRead(path, found.stat.numChildren > 0);
-      if (strategy.wantsList(path, found.stat, unsure)) work.addList(path, found.stat.numChildren);
-      return moved || known.mzxid !== found.stat.mzxid ? found : undefined;
+      const known = reason === 'cold' || isNew ? undefined : tree.get(found.path);
+      const { stat } = found;
+      const moved = known?.czxid !== stat.czxid || known.pzxid !== stat.pzxid;
+      const unsure = reason === 'cold' || moved || trust.isUnlisted(found.path);
+      trust.wasRead(found);
+      if (strategy.wantsList(found, unsure)) work.addList(found.path, stat.numChildren);
+      if (isNew) return { kind: 'new', place: item, answer: found };
+      return moved || known.mzxid !== stat.mzxid ? found : undefined;
     }
-    case 'list':
+    case 'children': {
+      const { path, names } = found;
       trust.wasListed(path);
-      parts.delivery.listSize(listAnswerBytes(found.names));
-      for (const name of found.names) work.addChild(childOf(path, name));
+      parts.delivery.listSize(listAnswerBytes(names));
+      work.addChildren(path, names);
       return found.stat === undefined ? undefined : { kind: 'moved', path, stat: found.stat };
-    case 'missing':
+    }
+    case 'missing': {
+      const { path } = found;
       work.wasMissing(path);
       trust.isGone(path);
       if (tree.get(path) !== undefined) return { kind: 'gone', path, zxid: parts.lastZxid() };
       return undefined;
+    }
     case 'failed':
-      if (asked === 'list') trust.listFailed(path, found.error);
-      else trust.readFailed(path, found.error);
+      if (item.kind === 'children') trust.listFailed(found.path, found.error);
+      else trust.readFailed(found.path, found.error);
       return undefined;
     case 'stat':
       return undefined;
@@ -203,14 +265,12 @@ function observe(
  * What one read leaves open. A list without a stat is of another moment than the stat that was read of its directory: what came or
  * went between the two is told by a stat that is read once more. So is what came and went before it could be read.
  */
-function leftOpen(
-  { tree, roots }: MirrorParts,
-  { kind, path, ...found }: Found,
-): readonly Unsettled[] {
-  if (kind === 'list')
-    return 'stat' in found && found.stat === undefined ? [{ path, need: NODE }] : [];
-  if (kind !== 'missing' || tree.get(path) !== undefined || roots.has(path)) return [];
-  return [{ path, need: GONE }];
+function leftOpen({ tree, roots }: MirrorParts, found: Found): readonly Unsettled[] {
+  if (found.kind === 'children')
+    return found.stat === undefined ? [{ path: found.path, need: NODE }] : [];
+  if (found.kind !== 'missing') return [];
+  const { path } = found;
+  return tree.get(path) !== undefined || roots.has(path) ? [] : [{ path, need: GONE }];
 }
 
 async function apply(
@@ -233,8 +293,10 @@ async function apply(
 
 function applyOne(edit: TreeEdit, difference: Difference): void {
   switch (difference.kind) {
-    case 'node':
+    case 'data':
       return edit.put(difference.path, difference.stat, difference.data);
+    case 'new':
+      return edit.add(difference.place, difference.answer);
     case 'moved':
       return edit.moved(difference.path, difference.stat);
     case 'gone':

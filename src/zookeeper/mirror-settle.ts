@@ -17,8 +17,8 @@ export function readsFor(
   const add = (item: ReadItem): void => void items.set(keyOf(item), item);
   for (const { path, need } of notes) {
     if (need.gone) add({ kind: goneBy, path: parentOf(path) });
-    if (need.node) add({ kind: 'node', path });
-    if (need.list) add({ kind: 'list', path });
+    if (need.node) add({ kind: 'data', path });
+    if (need.list) add({ kind: 'children', path });
   }
   return [...items.values()];
 }
@@ -60,7 +60,10 @@ export function settle(
   };
 
   /** The list of a directory, applied once; the names in it. */
-  const listed = (answer: Found & { readonly kind: 'list' }, note: Note): ReadonlySet<string> => {
+  const listed = (
+    answer: Found & { readonly kind: 'children' },
+    note: Note,
+  ): ReadonlySet<string> => {
     const { path, stat } = answer;
     const known = lists.get(path);
     if (known !== undefined) return known;
@@ -98,21 +101,21 @@ export function settle(
     if (answer?.kind === 'stat') {
       left(note, answer.stat.pzxid);
       edit.moved(parent, answer.stat);
-    } else if (answer?.kind === 'list') {
+    } else if (answer?.kind === 'children') {
       if (listed(answer, note).has(nameOf(note.path))) pending.putBack(note, NODE);
       else left(note, answer.stat?.pzxid ?? parts.lastZxid());
     } else {
-      if (answer?.kind === 'failed' && strategy.goneBy === 'list')
+      if (answer?.kind === 'failed' && strategy.goneBy === 'children')
         trust.listFailed(parent, answer.error);
       left(note, parts.lastZxid());
     }
   };
 
   const settleList = (note: Note): void => {
-    const answer = answers.get(keyOf({ kind: 'list', path: note.path }));
+    const answer = answers.get(keyOf({ kind: 'children', path: note.path }));
     if (answer?.kind === 'missing') return missing(note);
     if (answer?.kind === 'failed') trust.listFailed(note.path, answer.error);
-    if (answer?.kind === 'list') listed(answer, note);
+    if (answer?.kind === 'children') listed(answer, note);
     pending.finish(note);
   };
 
@@ -120,16 +123,16 @@ export function settle(
     const { path, need } = note;
     // The answer may have been made before the deletion that has come in since: it must not bring the node back.
     if (pending.arrived(path)?.gone === true) return pending.putBack(note);
-    const answer = answers.get(keyOf({ kind: 'node', path }));
+    const answer = answers.get(keyOf({ kind: 'data', path }));
     if (answer?.kind === 'missing') return missing(note);
-    if (answer?.kind !== 'node') {
+    if (answer?.kind !== 'data') {
       if (answer?.kind === 'failed') trust.readFailed(path, answer.error);
       return pending.finish(note);
     }
     edit.put(path, answer.stat, answer.data);
-    trust.wasRead(path, answer.stat.numChildren > 0);
+    trust.wasRead(answer);
     if (need.list) return settleList(note);
-    if (!strategy.wantsList(path, answer.stat, need.deep || trust.isUnlisted(path)))
+    if (!strategy.wantsList(answer, need.deep || trust.isUnlisted(path)))
       return pending.finish(note);
     pending.putBack(note, { ...LIST, deep: need.deep });
   };
@@ -144,7 +147,7 @@ export function settle(
 /** Whether the directory that answered is not the one that is known: it went, or is another one by now. */
 function isOther(known: MirrorNode | undefined, answer: Found | undefined): boolean {
   if (answer?.kind === 'missing') return true;
-  const stat = answer?.kind === 'stat' || answer?.kind === 'list' ? answer.stat : undefined;
+  const stat = answer?.kind === 'stat' || answer?.kind === 'children' ? answer.stat : undefined;
   return stat !== undefined && stat.czxid !== known?.czxid;
 }
 

@@ -25,10 +25,10 @@ export function answerSizes(): AnswerSizes {
       const data = { sum: 0, count: 0 };
       const names = { sum: 0, count: 0 };
       for (const one of found) {
-        if (one.kind === 'node') {
-          data.sum += one.data.length;
+        if (one.kind === 'data') {
+          data.sum += (one.content ?? one.data).length;
           data.count += 1;
-        } else if (one.kind === 'list') {
+        } else if (one.kind === 'children') {
           for (const name of one.names) names.sum += name.length;
           names.count += one.names.length;
         }

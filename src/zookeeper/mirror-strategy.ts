@@ -1,6 +1,6 @@
 import type { Stat, WatchEvent, ZnodePath } from './api.ts';
 import type { Need } from './mirror-pending.ts';
-import type { Found, ReadItem } from './mirror-reads.ts';
+import type { Found, ReadItem, ReadNode } from './mirror-reads.ts';
 
 /** How changes come to be known, and how what they announce is read. Two of these stand behind one mirror. */
 export interface WatchStrategy {
@@ -8,7 +8,7 @@ export interface WatchStrategy {
   /** Most items of one read. */
   readonly readItems: number;
   /** What tells since when a deleted node is gone: its parent's stat, or the parent's list with its stat. */
-  readonly goneBy: 'stat' | 'list';
+  readonly goneBy: 'stat' | 'children';
   /** Puts the watches on the roots in place, before anything is read. To be called at each attachment. */
   arm(signal: AbortSignal): Promise<void>;
   /**
@@ -17,7 +17,7 @@ export interface WatchStrategy {
    */
   read(items: readonly ReadItem[], signal: AbortSignal): Promise<readonly Found[]>;
   /** Whether a node that was just read must have its children listed too. `unsure`: no event will tell of children that it has already. */
-  wantsList(path: ZnodePath, stat: Stat, unsure: boolean): boolean;
+  wantsList(node: Pick<ReadNode, 'path' | 'stat'>, unsure: boolean): boolean;
   /** An event of this path was missed: whatever watch is thought to be there is not. */
   distrust(path: ZnodePath): void;
   /** Takes all watches away. */

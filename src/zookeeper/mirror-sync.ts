@@ -5,6 +5,7 @@ import { errorText, isAbort, RollcallError } from '../kernel/errors.ts';
 import { lane } from '../kernel/lane.ts';
 import { childListsStrategy } from './mirror-child-lists.ts';
 import type { MirrorParts } from './mirror-parts.ts';
+import { childOf } from './mirror-paths.ts';
 import { recursiveStrategy } from './mirror-recursive.ts';
 import { scan, type Unsettled } from './mirror-scan.ts';
 import type { EventSink, WatchStrategy } from './mirror-strategy.ts';
@@ -113,7 +114,8 @@ export function mirrorSync(parts: MirrorParts, sink: EventSink, outcome: SyncOut
     );
     const edit = parts.tree.edit();
     for (const root of parts.roots) edit.remove(root, 0n);
-    for (const path of [...parts.tree.paths()]) edit.remove(path, 0n);
+    for (const { path, names } of [...parts.tree.listings()])
+      for (const name of names) edit.remove(childOf(path, name), 0n);
     parts.pending.clear();
     mark.restart();
     everComplete = false;

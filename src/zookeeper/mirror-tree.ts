@@ -1,15 +1,20 @@
-import type { Stat, ZnodePath } from './api.ts';
+import type { Stat, Utf8Source, ZnodePath } from './api.ts';
 import type { MirrorChange, MirrorNode } from './mirror-api.ts';
+import { Directory } from './mirror-directory.ts';
+import { laterMovement, movementOf, type NodePlace, TreeNode } from './mirror-node.ts';
+import { childOf } from './mirror-paths.ts';
+import type { ReadNode } from './mirror-reads.ts';
 import { nameOf, parentOf } from './path.ts';
 
-/**
- * The copy itself: pure, no I/O. Every path string exists once, shared between a node and the directory
- * that holds it; a child may be known before its parent is.
- */
+/** The copy itself: pure, no I/O. A child may be known before its parent is. */
 export interface MirrorTree {
   readonly size: number;
   get(path: ZnodePath): MirrorNode | undefined;
-  paths(): Iterable<ZnodePath>;
+  at(place: NodePlace): MirrorNode | undefined;
+  /** Directories in which something is known, with the names in it. */
+  listings(): Iterable<{ readonly path: ZnodePath; readonly names: readonly string[] }>;
+  /** Whether nothing is known in it. */
+  isEmpty(directory: ZnodePath): boolean;
   /** Paths of the children that are known, in no order. */
   childPaths(path: ZnodePath): readonly ZnodePath[];
   /** Names, sorted. */
@@ -26,6 +31,8 @@ export interface TreeEdit {
    * and what was below it go first.
    */
   put(path: ZnodePath, stat: Stat, data: Buffer): void;
+  /** The same of a node that is known not to be in the tree. */
+  add(place: NodePlace, answer: ReadNode): void;
   /** The node and all below it are gone, at the latest at `zxid`. `unread`: its last change could not be read any more. */
   remove(path: ZnodePath, zxid: bigint, unread?: boolean): void;
   /** The stat of a directory after one of its children went, or together with its list. */
@@ -34,13 +41,6 @@ export interface TreeEdit {
   changes(): readonly MirrorChange[];
   /** Directories that got a new child. */
   readonly grown: ReadonlySet<ZnodePath>;
-}
-
-interface Directory {
-  readonly path: ZnodePath;
-  /** By their whole paths, whose hashes are known after the first use: names would be cut out, and hashed, at each. */
-  readonly nodes: Map<ZnodePath, MirrorNode>;
-  nameBytes: number;
 }
 
 /** Reply header, count and stat of a getChildren2 answer. */
@@ -52,58 +52,51 @@ export function mirrorTree(options: { readonly keepData: boolean }): MirrorTree 
 
   // Nodes come directory by directory: the last one is at hand.
   let last: Directory | undefined;
-  const directoryOf = (path: ZnodePath): Directory | undefined => {
-    const slash = path.lastIndexOf('/');
-    if (last !== undefined && slash === last.path.length && path.startsWith(last.path)) return last;
-    const found = directories.get(parentOf(path));
-    // A node of the top is not told from its directory by the place of the slash.
-    if (slash > 0 && found !== undefined) last = found;
-    return found;
+  const directoryAt = (path: ZnodePath): Directory | undefined => {
+    if (last?.path !== path) last = directories.get(path) ?? last;
+    return last?.path === path ? last : undefined;
   };
 
-  const get = (path: ZnodePath): MirrorNode | undefined => directoryOf(path)?.nodes.get(path);
-
-  const store = (node: MirrorNode): Directory => {
-    const { path } = node;
-    let directory = directoryOf(path);
-    if (directory === undefined) {
-      directory = { path: parentOf(path), nodes: new Map(), nameBytes: 0 };
-      directories.set(directory.path, directory);
-    }
-    const { nodes } = directory;
-    const before = nodes.size;
-    nodes.set(path, node);
-    if (nodes.size > before) {
-      size += 1;
-      directory.nameBytes += listItemBytes(path);
-    }
-    return directory;
+  const directoryFor = (path: ZnodePath): Directory => {
+    const known = directoryAt(path);
+    if (known !== undefined) return known;
+    last = new Directory(path);
+    directories.set(path, last);
+    return last;
   };
 
-  const drop = (path: ZnodePath): void => {
-    const directory = directoryOf(path);
-    if (directory?.nodes.delete(path) !== true) return;
+  const at = ({ parent, name }: NodePlace): TreeNode | undefined => directoryAt(parent)?.get(name);
+  const get = (path: ZnodePath): TreeNode | undefined => at(placeOf(path));
+
+  const store = (node: TreeNode): void => {
+    if (directoryFor(node.parent).set(node)) size += 1;
+  };
+
+  const drop = (node: TreeNode): void => {
+    const directory = directoryAt(node.parent);
+    if (directory?.delete(node.name) !== true) return;
     size -= 1;
-    directory.nameBytes -= listItemBytes(path);
-    if (directory.nodes.size > 0) return;
+    if (directory.size > 0) return;
     directories.delete(directory.path);
     last = undefined;
   };
 
   /** Of `/` itself, its own parent, nothing is a child of itself. */
-  const childPaths = (path: ZnodePath): readonly ZnodePath[] =>
-    [...(directories.get(path)?.nodes.keys() ?? [])].filter(child => child !== path);
+  const childNodes = (path: ZnodePath): readonly TreeNode[] => {
+    const nodes = [...(directories.get(path)?.nodes() ?? [])];
+    return path === '/' ? nodes.filter(({ name }) => name !== '') : nodes;
+  };
 
-  /** Takes `path` and what is below it out, deepest first, sparing (with all below) what `spare` holds. */
+  /** Takes `node` and what is below it out, deepest first, sparing (with all below) what `spare` holds. */
   const take = (
     path: ZnodePath,
     spare: (node: MirrorNode) => boolean,
     gone: (node: MirrorNode) => void,
   ): void => {
-    for (const child of childPaths(path)) take(child, spare, gone);
+    for (const child of childNodes(path)) take(child.path, spare, gone);
     const node = get(path);
     if (node === undefined || spare(node)) return;
-    drop(path);
+    drop(node);
     gone(node);
   };
 
@@ -112,48 +105,71 @@ export function mirrorTree(options: { readonly keepData: boolean }): MirrorTree 
     const movedDirectories = new Set<ZnodePath>();
     const grown = new Set<ZnodePath>();
 
-    /** Both only ever grow, as long as it is the same node. */
-    const setPzxid = (known: MirrorNode, pzxid: bigint, deletions = 0): void => {
-      const newer = newerDirectory(known, pzxid, deletions);
-      if (newer.pzxid === known.pzxid && newer.deletions === known.deletions) return;
-      store({ ...known, ...newer });
+    const setMovement = (known: TreeNode, pzxid: bigint, deletions = 0): TreeNode => {
+      const moved = laterMovement(known, pzxid, deletions);
+      if (moved.pzxid === known.pzxid && moved.deletions === known.deletions) return known;
+      const node = new TreeNode(known, known, moved, known.data);
+      store(node);
       movedDirectories.add(known.path);
+      return node;
     };
 
-    /** Of the directory that the last new node was in, when its own node is known: the next one is mostly there, too. */
-    let raised: { readonly path: ZnodePath; readonly pzxid: bigint } | undefined;
+    /** The directory that the last new node was in, with its own node when that is known: the next new one is mostly there, too. */
+    let raised: { readonly path: ZnodePath; readonly node: TreeNode | undefined } | undefined;
 
     /** A create moved its directory's pzxid to at least this: the directory's index is known without a read of its own. */
-    const raise = (directory: ZnodePath, czxid: bigint): void => {
-      if (raised?.path === directory && czxid <= raised.pzxid) return;
-      const node = get(directory);
-      if (node !== undefined && czxid > node.pzxid) setPzxid(node, czxid);
-      raised = get(directory);
+    const raise = (path: ZnodePath, czxid: bigint): void => {
+      if (raised?.path !== path) {
+        grown.add(path);
+        raised = { path, node: get(path) };
+      }
+      const { node } = raised;
+      if (node !== undefined && czxid > node.pzxid)
+        raised = { path, node: setMovement(node, czxid) };
+    };
+
+    /** What was remembered of a directory's node is not what is in the tree any more. */
+    const forget = (): void => {
+      raised = undefined;
     };
 
     const put: TreeEdit['put'] = (path, stat, data) => {
-      if (path === raised?.path) raised = undefined;
-      const known = get(path);
+      if (path === raised?.path) forget();
+      const place = placeOf(path);
+      const known = at(place);
       if (known !== undefined && isOlder(stat, known)) return;
       const same = known?.czxid === stat.czxid ? known : undefined;
-      if (same?.mzxid === stat.mzxid) return setPzxid(same, stat.pzxid, deletionsOf(stat));
+      const { pzxid, deletions } = movementOf(stat);
+      if (same?.mzxid === stat.mzxid) return void setMovement(same, pzxid, deletions);
       if (known !== undefined && same === undefined) {
         const ofNewNode = (node: MirrorNode): boolean => node.czxid > stat.czxid;
         take(path, ofNewNode, node => made.push({ kind: 'gone', node, zxid: stat.czxid }));
       }
-      const key = known?.path ?? path;
-      const node = nodeFrom(key, stat, options.keepData ? ownBytes(data) : undefined, same);
-      const { path: parent } = store(node);
+      const movement =
+        same === undefined ? { pzxid, deletions } : laterMovement(same, pzxid, deletions);
+      const kept = options.keepData ? ownBytes(data) : undefined;
+      const { path: parent } = directoryFor(place.parent);
+      const node = new TreeNode(known ?? { parent, name: place.name }, stat, movement, kept);
+      store(node);
       made.push({ kind: 'put', node, data, previous: same });
-      if (same !== undefined) return;
-      grown.add(parent);
-      raise(parent, stat.czxid);
+      if (same === undefined) raise(parent, stat.czxid);
     };
 
     return {
       put,
+      add({ parent, name }, answer) {
+        const { stat } = answer;
+        if (raised?.node === undefined && raised?.path === childOf(parent, name)) forget();
+        const directory = directoryFor(parent);
+        const kept = options.keepData ? ownBytes(answer.data) : undefined;
+        const node = new TreeNode({ parent: directory.path, name }, stat, movementOf(stat), kept);
+        directory.append(node);
+        size += 1;
+        made.push(new Addition(node, answer));
+        raise(directory.path, stat.czxid);
+      },
       remove: (path, zxid, unread = false) => {
-        raised = undefined;
+        forget();
         take(
           path,
           () => false,
@@ -168,7 +184,10 @@ export function mirrorTree(options: { readonly keepData: boolean }): MirrorTree 
       },
       moved: (path, stat) => {
         const known = get(path);
-        if (known?.czxid === stat.czxid) setPzxid(known, stat.pzxid, deletionsOf(stat));
+        if (known?.czxid !== stat.czxid) return;
+        forget();
+        const { pzxid, deletions } = movementOf(stat);
+        setMovement(known, pzxid, deletions);
       },
       changes: () => {
         for (const path of movedDirectories) {
@@ -187,52 +206,49 @@ export function mirrorTree(options: { readonly keepData: boolean }): MirrorTree 
       return size;
     },
     get,
-    *paths() {
-      for (const { nodes } of directories.values()) yield* nodes.keys();
+    at,
+    *listings() {
+      for (const directory of directories.values())
+        yield { path: directory.path, names: directory.names() };
     },
-    childPaths,
-    children: path => childPaths(path).map(nameOf).sort(),
+    isEmpty: path => !directories.has(path),
+    childPaths: path => childNodes(path).map(node => node.path),
+    children: path =>
+      childNodes(path)
+        .map(({ name }) => name)
+        .sort(),
     listBytes: path => LIST_OVERHEAD_BYTES + (directories.get(path)?.nameBytes ?? 0),
     edit,
   };
 }
 
-function listItemBytes(path: ZnodePath): number {
-  return 4 + Buffer.byteLength(nameOf(path));
+/** A node that is new, with the answer that told of it: its bytes are cut out of that when they are asked for. */
+class Addition {
+  readonly kind = 'put';
+  readonly node: MirrorNode;
+  readonly previous = undefined;
+  private readonly answer: ReadNode;
+
+  constructor(node: MirrorNode, answer: ReadNode) {
+    this.node = node;
+    this.answer = answer;
+  }
+
+  get data(): Buffer {
+    return this.answer.data;
+  }
+
+  get content(): Utf8Source {
+    return this.answer.content ?? this.answer.data;
+  }
+}
+
+export function placeOf(path: ZnodePath): NodePlace {
+  return { parent: parentOf(path), name: nameOf(path) };
 }
 
 function isOlder(stat: Stat, known: MirrorNode): boolean {
   return stat.czxid < known.czxid || (stat.czxid === known.czxid && stat.mzxid < known.mzxid);
-}
-
-function nodeFrom(
-  path: ZnodePath,
-  stat: Stat,
-  data: Buffer | undefined,
-  known: MirrorNode | undefined,
-): MirrorNode {
-  const { czxid, mzxid, version, ephemeralOwner, ctimeMs, mtimeMs } = stat;
-  let { pzxid } = stat;
-  let deletions = deletionsOf(stat);
-  if (known !== undefined) ({ pzxid, deletions } = newerDirectory(known, pzxid, deletions));
-  return { path, czxid, mzxid, pzxid, version, ephemeralOwner, ctimeMs, mtimeMs, deletions, data };
-}
-
-function newerDirectory(
-  known: Pick<MirrorNode, 'pzxid' | 'deletions'> | undefined,
-  pzxid: bigint,
-  deletions: number,
-): { readonly pzxid: bigint; readonly deletions: number } {
-  const before = known?.deletions ?? 0;
-  return {
-    pzxid: known !== undefined && known.pzxid > pzxid ? known.pzxid : pzxid,
-    deletions: before > deletions ? before : deletions,
-  };
-}
-
-/** ZooKeeper counts creates and deletes of children together; what is there now was created once more than deleted. */
-function deletionsOf({ cversion, numChildren }: Stat): number {
-  return (cversion - numChildren) / 2;
 }
 
 /** A few bytes of a large answer would keep all of it in memory. */

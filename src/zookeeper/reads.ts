@@ -4,6 +4,7 @@ import type { NodeChildren, ReadRequest, ReadResult, Session, ZnodePath } from '
 import type { Calls, RawCall, Ticket } from './calls.ts';
 import type { ClientLibrary } from './client-library.ts';
 import { type Chroot, checkPath } from './path.ts';
+import { nodeAnswers } from './node-answer.ts';
 import { OP, readStat } from './protocol.ts';
 import { serverError } from './server-errors.ts';
 
@@ -131,20 +132,25 @@ export function multiReadCall(
       });
       writer.int(-1).bool(true).int(-1);
     },
-    read: body => requests.map(request => readResult(body, request)),
+    read(body) {
+      const readNode = nodeAnswers(body);
+      return requests.map(request => readResult(body, request, readNode));
+    },
   };
 }
 
-function readResult(body: JuteReader, { path }: ReadRequest): ReadResult {
+/** Of a MultiHeader: whether it is the last, and the item's error, which is told again in its body. */
+const REST_OF_HEADER_BYTES = 1 + 4;
+
+function readResult(
+  body: JuteReader,
+  request: ReadRequest,
+  readNode: (request: ReadRequest) => ReadResult,
+): ReadResult {
   const op = body.int();
-  body.bool();
-  body.int();
-  switch (op) {
-    case OP.getData:
-      return { kind: 'data', path, data: body.view() ?? Buffer.alloc(0), stat: readStat(body) };
-    case OP.getChildren:
-      return { kind: 'children', path, children: readNames(body) };
-    default:
-      return { kind: 'error', path, error: serverError(body.int(), 'multiRead', path) };
-  }
+  body.skip(REST_OF_HEADER_BYTES);
+  if (op === OP.getData) return readNode(request);
+  const { path } = request;
+  if (op === OP.getChildren) return { kind: 'children', path, children: readNames(body) };
+  return { kind: 'error', path, error: serverError(body.int(), 'multiRead', path) };
 }

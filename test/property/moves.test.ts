@@ -5,6 +5,7 @@ import type { ViewNotice } from '../../src/aggregator/view-notice.ts';
 import { decidePoll } from '../../src/http/poll-decision.ts';
 import type { Mirror, MirrorBatch, MirrorNode } from '../../src/zookeeper/index.ts';
 import { watermark } from '../../src/zookeeper/mirror-watermark.ts';
+import { mirrorNode } from '../support/mirror-node.ts';
 import {
   type ClientStep,
   ids,
@@ -93,14 +94,17 @@ function withNewestAsWatermark(mirror: Mirror): Mirror {
   }) as Mirror;
 }
 
-const asNode = (node: MirrorNode): MirrorNode => ({ ...node, deletions: 0 });
+const asNode = (node: MirrorNode): MirrorNode => mirrorNode(node.path, { ...node, deletions: 0 });
 
 function withoutDeletions(mirror: Mirror): Mirror {
   const onBatch: Mirror['onBatch'] = listener =>
     mirror.onBatch(batch =>
       listener({
         ...batch,
-        changes: batch.changes.map(change => ({ ...change, node: asNode(change.node) })),
+        changes: batch.changes.map(
+          change =>
+            Object.create(change, { node: { value: asNode(change.node) } }) as typeof change,
+        ),
       }),
     );
   return Object.create(mirror, { onBatch: { value: onBatch } }) as Mirror;

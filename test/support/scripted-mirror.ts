@@ -6,6 +6,7 @@ import type {
   MirrorNode,
   MirrorState,
 } from '../../src/zookeeper/index.ts';
+import { mirrorNode } from './mirror-node.ts';
 
 /** A mirror that delivers what a test tells it to, in the order in which it is told. */
 export interface ScriptedMirror extends Mirror {
@@ -52,20 +53,7 @@ export function scriptedMirror(): ScriptedMirror {
 
   const store = (path: string, stat: Partial<MirrorNode>, data: Buffer): void => {
     const known = nodes.get(path);
-    const node: MirrorNode = {
-      path,
-      czxid: 0n,
-      mzxid: 0n,
-      pzxid: stat.czxid ?? known?.czxid ?? 0n,
-      version: 0,
-      ephemeralOwner: 0n,
-      ctimeMs: 0,
-      mtimeMs: 0,
-      deletions: 0,
-      data: undefined,
-      ...known,
-      ...stat,
-    };
+    const node = mirrorNode(path, { deletions: 0, ...known, ...stat });
     nodes.set(path, node);
     changes.push({ kind: 'put', node, data, previous: known });
   };

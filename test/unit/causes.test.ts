@@ -2,14 +2,13 @@ import { expect, test } from 'vitest';
 import { causes, type Left } from '../../src/aggregator/causes.ts';
 import type { MirrorBatch, MirrorChange, MirrorNode } from '../../src/zookeeper/index.ts';
 import { listed } from '../support/derived-facts.ts';
+import { mirrorNode } from '../support/mirror-node.ts';
 
 const S = 0x100a2b3n;
 const providers = '/rollcall/services/orders/providers';
 
-function node(path: string, owner: bigint): MirrorNode {
-  const facts = { czxid: 1n, mzxid: 1n, pzxid: 1n, version: 0, ctimeMs: 0, mtimeMs: 0 };
-  return { path, ephemeralOwner: owner, data: undefined, ...facts };
-}
+const node = (path: string, owner: bigint): MirrorNode =>
+  mirrorNode(path, { czxid: 1n, ephemeralOwner: owner });
 
 const put = (path: string, owner: bigint, previousOwner?: bigint): MirrorChange => ({
   kind: 'put',

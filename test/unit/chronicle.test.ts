@@ -5,6 +5,7 @@ import { historyRing } from '../../src/aggregator/history.ts';
 import type { TransitionFacts, ViewTransition } from '../../src/aggregator/transitions.ts';
 import type { MirrorBatch, MirrorChange, MirrorNode } from '../../src/zookeeper/index.ts';
 import { listed } from '../support/derived-facts.ts';
+import { mirrorNode } from '../support/mirror-node.ts';
 
 const S = 0x5n;
 const facts: TransitionFacts = {
@@ -25,10 +26,8 @@ const left: ViewTransition = {
   drained: false,
 };
 
-function written(path: string): MirrorNode {
-  const zxids = { czxid: 1n, mzxid: 1n, pzxid: 1n };
-  return { path, ephemeralOwner: S, data: undefined, version: 0, ctimeMs: 0, mtimeMs: 0, ...zxids };
-}
+const written = (path: string): MirrorNode => mirrorNode(path, { czxid: 1n, ephemeralOwner: S });
+
 const batchOf = (...changes: readonly MirrorChange[]): MirrorBatch => ({
   changes,
   watermarkBefore: 0n,

@@ -1,14 +1,14 @@
 import { expect, test } from 'vitest';
 import { encodeMember, memberDirectory } from '../../src/aggregator/member-directory.ts';
 import { layout } from '../../src/registry/index.ts';
+import { mirrorNode } from '../support/mirror-node.ts';
 import type { MirrorBatch, MirrorChange, MirrorNode } from '../../src/zookeeper/index.ts';
 
 const where = layout();
 
-function node(path: string, czxid: bigint): MirrorNode {
-  const facts = { mzxid: czxid, pzxid: czxid, version: 0, ctimeMs: 0, mtimeMs: 0, data: undefined };
-  return { path, czxid, ephemeralOwner: 1n, ...facts };
-}
+const node = (path: string, czxid: bigint): MirrorNode =>
+  mirrorNode(path, { czxid, ephemeralOwner: 1n });
+
 const put = (path: string, czxid: bigint, data: Buffer | string): MirrorChange => ({
   kind: 'put',
   node: node(path, czxid),

@@ -97,7 +97,10 @@ test('what is removed goes with all below it, deepest first', () => {
     'gone /r/a by 30',
   ]);
   expect(change(tree, edit => edit.remove('/r/a', 31n))).toEqual([]);
-  expect([...tree.paths()]).toEqual(['/r', '/r/b']);
+  expect([...tree.listings()]).toEqual([
+    { path: '/', names: ['r'] },
+    { path: '/r', names: ['b'] },
+  ]);
   expect(tree.children('/r')).toEqual(['b']);
 });
 

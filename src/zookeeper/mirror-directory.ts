@@ -1,0 +1,71 @@
+import type { ZnodePath } from './api.ts';
+import type { TreeNode } from './mirror-node.ts';
+
+/**
+ * The known nodes of one directory. Those of a first reading come in one after another, and nobody asks for one of them by its
+ * name before something happens to it: until then they are a plain list, and no index of their names is made.
+ */
+export class Directory {
+  readonly path: ZnodePath;
+  /** What the names take in an answer to `getChildren`. */
+  nameBytes = 0;
+  private listed: TreeNode[] = [];
+  private byName: Map<string, TreeNode> | undefined;
+
+  constructor(path: ZnodePath) {
+    this.path = path;
+  }
+
+  get size(): number {
+    return this.byName?.size ?? this.listed.length;
+  }
+
+  nodes(): Iterable<TreeNode> {
+    return this.byName?.values() ?? this.listed;
+  }
+
+  names(): readonly string[] {
+    return Array.from(this.nodes(), ({ name }) => name);
+  }
+
+  get(name: string): TreeNode | undefined {
+    return this.size === 0 ? undefined : this.index().get(name);
+  }
+
+  /** Of a name that is known not to be here. */
+  append(node: TreeNode): void {
+    this.nameBytes += bytesOf(node.name);
+    if (this.byName === undefined) this.listed.push(node);
+    else this.byName.set(node.name, node);
+  }
+
+  /** Returns whether the name is new here. */
+  set(node: TreeNode): boolean {
+    const byName = this.index();
+    const before = byName.size;
+    byName.set(node.name, node);
+    if (byName.size === before) return false;
+    this.nameBytes += bytesOf(node.name);
+    return true;
+  }
+
+  /** Returns whether it was here. */
+  delete(name: string): boolean {
+    if (!this.index().delete(name)) return false;
+    this.nameBytes -= bytesOf(name);
+    return true;
+  }
+
+  private index(): Map<string, TreeNode> {
+    if (this.byName === undefined) {
+      this.byName = new Map();
+      for (const node of this.listed) this.byName.set(node.name, node);
+      this.listed = [];
+    }
+    return this.byName;
+  }
+}
+
+function bytesOf(name: string): number {
+  return 4 + Buffer.byteLength(name);
+}
