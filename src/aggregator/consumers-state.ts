@@ -18,61 +18,70 @@ export interface ConsumersState {
 }
 
 export function consumersState(): ConsumersState {
-  const nodes = new Map<ZnodePath, ListedConsumer>();
-  const instances = new Map<string, number>();
-  const index = publishedIndex();
-  let snapshot: ConsumersSnapshot | undefined;
-  let list: readonly ListedConsumer[] | undefined;
+  return new Consumers();
+}
 
-  const count = (consumer: string, by: 1 | -1): void => {
-    const next = (instances.get(consumer) ?? 0) + by;
-    if (next === 0) instances.delete(consumer);
-    else instances.set(consumer, next);
-  };
+const NOBODY: ReadonlyMap<string, number> = new Map();
 
-  const remove = (znode: ZnodePath): boolean => {
-    const known = nodes.get(znode);
+/** A class: there is one for each service, and many have no consumers that say so. */
+class Consumers implements ConsumersState {
+  readonly index = publishedIndex();
+  /** Made for the first. */
+  private nodes: Map<ZnodePath, ListedConsumer> | undefined;
+  private counts: Map<string, number> | undefined;
+  private latest: ConsumersSnapshot | undefined;
+  private list: readonly ListedConsumer[] | undefined;
+
+  get size(): number {
+    return this.nodes?.size ?? 0;
+  }
+
+  get instances(): ReadonlyMap<string, number> {
+    return this.counts ?? NOBODY;
+  }
+
+  put(node: MirrorNode, record: ConsumerRecord): void {
+    const { path: znode, ctimeMs } = node;
+    this.remove(znode);
+    this.nodes ??= new Map();
+    this.nodes.set(znode, { record, znode, since: new Date(ctimeMs).toISOString() });
+    this.count(record.consumer, 1);
+  }
+
+  remove(znode: ZnodePath): boolean {
+    const known = this.nodes?.get(znode);
     if (known === undefined) return false;
-    nodes.delete(znode);
-    count(known.record.consumer, -1);
-    list = undefined;
-    snapshot = undefined;
+    this.nodes?.delete(znode);
+    this.count(known.record.consumer, -1);
     return true;
-  };
+  }
 
-  return {
-    index,
-    get size() {
-      return nodes.size;
-    },
-    put(node, record) {
-      remove(node.path);
-      nodes.set(node.path, {
-        record,
-        znode: node.path,
-        since: new Date(node.ctimeMs).toISOString(),
-      });
-      count(record.consumer, 1);
-      list = undefined;
-      snapshot = undefined;
-    },
-    remove,
-    snapshot() {
-      const sorted = (): readonly ListedConsumer[] =>
-        (list ??= [...nodes.values()].sort((a, b) => (a.znode < b.znode ? -1 : 1)));
-      snapshot ??= {
-        index: index.published,
-        get consumers() {
-          return sorted();
-        },
-      };
-      return snapshot;
-    },
-    reindexed() {
-      snapshot = undefined;
-    },
-    instances,
-  };
+  snapshot(): ConsumersSnapshot {
+    const sorted = (): readonly ListedConsumer[] =>
+      (this.list ??= [...(this.nodes?.values() ?? [])].sort((a, b) =>
+        a.znode < b.znode ? -1 : 1,
+      ));
+    this.latest ??= {
+      index: this.index.published,
+      get consumers() {
+        return sorted();
+      },
+    };
+    return this.latest;
+  }
+
+  reindexed(): void {
+    this.latest = undefined;
+  }
+
+  private count(consumer: string, by: 1 | -1): void {
+    const counts = (this.counts ??= new Map());
+    const next = (counts.get(consumer) ?? 0) + by;
+    if (next === 0) counts.delete(consumer);
+    else counts.set(consumer, next);
+    this.list = undefined;
+    this.latest = undefined;
+  }
 }
 
 /** Sorted by consumer, then service. */

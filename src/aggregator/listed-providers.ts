@@ -22,42 +22,62 @@ export function plain(provider: ListedProvider): ListedProvider {
 type Tally = { -readonly [K in keyof Omit<ServiceCounts, 'suspects' | 'total'>]: number };
 
 export function listedProviders(): ListedProviders {
-  const byId = new Map<string, ListedProvider>();
-  const tally: Tally = { up: 0, starting: 0, draining: 0, down: 0, unhealthy: 0 };
+  return new Listing();
+}
+
+/** A class: there is one for each service. */
+class Listing implements ListedProviders {
+  private readonly byId = new Map<string, ListedProvider>();
+  private readonly tally: Tally = { up: 0, starting: 0, draining: 0, down: 0, unhealthy: 0 };
   /** Sorted, as of the last time it was asked for; `edited` says which ids it is wrong about. */
-  let list: readonly ListedProvider[] = [];
-  const edited = new Set<string>();
+  private list: readonly ListedProvider[] = [];
+  private readonly edited = new Set<string>();
 
-  const count = (provider: ListedProvider, by: 1 | -1): void => {
-    tally[provider.record.status] += by;
-    if (provider.healthy === false) tally.unhealthy += by;
-  };
+  get size(): number {
+    return this.byId.size;
+  }
 
-  const replace = (id: string, next: ListedProvider | undefined): void => {
+  get(id: string): ListedProvider | undefined {
+    return this.byId.get(id);
+  }
+
+  values(): Iterable<ListedProvider> {
+    return this.byId.values();
+  }
+
+  set(provider: ListedProvider): void {
+    this.replace(provider.id, provider);
+  }
+
+  delete(id: string): void {
+    this.replace(id, undefined);
+  }
+
+  counts(): Omit<ServiceCounts, 'suspects'> {
+    return { total: this.byId.size, ...this.tally };
+  }
+
+  sorted(): readonly ListedProvider[] {
+    if (this.edited.size > 0) this.list = merged(this.list, this.edited, this.byId);
+    this.edited.clear();
+    return this.list;
+  }
+
+  private replace(id: string, next: ListedProvider | undefined): void {
+    const { byId, edited } = this;
     const before = byId.get(id);
-    if (before !== undefined) count(before, -1);
-    if (next !== undefined) count(next, 1);
+    if (before !== undefined) this.count(before, -1);
+    if (next !== undefined) this.count(next, 1);
     if (next === undefined) byId.delete(id);
     else byId.set(id, next);
     // Once most of the list is wrong it is sorted anew, whatever else is edited.
-    if (edited.size * 4 <= list.length) edited.add(id);
-  };
+    if (edited.size * 4 <= this.list.length) edited.add(id);
+  }
 
-  return {
-    get size() {
-      return byId.size;
-    },
-    get: id => byId.get(id),
-    values: () => byId.values(),
-    set: provider => replace(provider.id, provider),
-    delete: id => replace(id, undefined),
-    counts: () => ({ total: byId.size, ...tally }),
-    sorted() {
-      if (edited.size > 0) list = merged(list, edited, byId);
-      edited.clear();
-      return list;
-    },
-  };
+  private count(provider: ListedProvider, by: 1 | -1): void {
+    this.tally[provider.record.status] += by;
+    if (provider.healthy === false) this.tally.unhealthy += by;
+  }
 }
 
 /** Few edits cost one pass over the list and no sorting of it; many are sorted anew. */

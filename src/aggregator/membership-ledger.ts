@@ -25,49 +25,56 @@ export interface MembershipLedger {
 }
 
 export function membershipLedger(): MembershipLedger {
-  let deletions: number | undefined;
-  let accounted: number | undefined;
-  let pzxid = 0n;
-  let newestJoin = 0n;
-  let gone = 0;
+  return new Ledger();
+}
+
+/** A class: every service has two of them. */
+class Ledger implements MembershipLedger {
+  private deletions: number | undefined;
+  private accounted: number | undefined;
+  private pzxid = 0n;
+  private newestJoin = 0n;
+  private left = 0;
   /** The newest pzxid that no join explains, of a directory that does not tell its deletions. */
-  let unexplained: bigint | undefined;
+  private unexplained: bigint | undefined;
 
-  const unseen = (): bigint | undefined => {
-    if (deletions === undefined || accounted === undefined) return unexplained;
-    return deletions - accounted > gone ? pzxid : undefined;
-  };
+  directory(node: MirrorNode, followed: boolean): void {
+    if (followed && this.pzxid === 0n) this.newestJoin = node.czxid;
+    if (node.deletions === undefined && node.pzxid > this.pzxid && node.pzxid > this.newestJoin) {
+      this.unexplained = node.pzxid;
+    }
+    if (node.pzxid > this.pzxid) this.pzxid = node.pzxid;
+    if (node.deletions === undefined) return;
+    this.accounted ??= followed ? 0 : node.deletions;
+    this.deletions = node.deletions;
+  }
 
-  return {
-    directory(node, followed) {
-      if (followed && pzxid === 0n) newestJoin = node.czxid;
-      if (node.deletions === undefined && node.pzxid > pzxid && node.pzxid > newestJoin) {
-        unexplained = node.pzxid;
-      }
-      if (node.pzxid > pzxid) pzxid = node.pzxid;
-      if (node.deletions === undefined) return;
-      accounted ??= followed ? 0 : node.deletions;
-      deletions = node.deletions;
-    },
-    joined(czxid) {
-      if (czxid > newestJoin) newestJoin = czxid;
-      if (czxid === unexplained) unexplained = undefined;
-    },
-    gone() {
-      gone += 1;
-    },
-    settle() {
-      accounted = deletions;
-      gone = 0;
-      unexplained = undefined;
-    },
-    doubt: unseen,
-    restart() {
-      deletions = undefined;
-      accounted = undefined;
-      pzxid = 0n;
-      gone = 0;
-      unexplained = undefined;
-    },
-  };
+  joined(czxid: bigint): void {
+    if (czxid > this.newestJoin) this.newestJoin = czxid;
+    if (czxid === this.unexplained) this.unexplained = undefined;
+  }
+
+  gone(): void {
+    this.left += 1;
+  }
+
+  doubt(): bigint | undefined {
+    const { deletions, accounted } = this;
+    if (deletions === undefined || accounted === undefined) return this.unexplained;
+    return deletions - accounted > this.left ? this.pzxid : undefined;
+  }
+
+  settle(): void {
+    this.accounted = this.deletions;
+    this.left = 0;
+    this.unexplained = undefined;
+  }
+
+  restart(): void {
+    this.deletions = undefined;
+    this.accounted = undefined;
+    this.pzxid = 0n;
+    this.left = 0;
+    this.unexplained = undefined;
+  }
 }

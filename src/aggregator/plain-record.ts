@@ -1,4 +1,5 @@
 import {
+  isServiceName,
   type Parsed,
   MAX_RECORD_BYTES,
   nestsTooDeep,
@@ -28,7 +29,6 @@ export function readProviderQuickly(bytes: Utf8Source): Parsed<ProviderRecord> {
 }
 
 const PLAIN_ID = /^[ -.0-~]{1,256}$/;
-const PLAIN_SERVICE = /^[A-Za-z0-9._:-]{1,128}$/;
 
 type Fields = Record<string, unknown>;
 
@@ -55,8 +55,7 @@ const isMetadataValue = (value: unknown): boolean => isText(value, 4096);
 function hasIdentity(json: Fields): boolean {
   const { id, service, address } = json;
   if (typeof id !== 'string' || !PLAIN_ID.test(id) || id === '.' || id === '..') return false;
-  if (typeof service !== 'string' || !PLAIN_SERVICE.test(service)) return false;
-  if (service === '.' || service === '..') return false;
+  if (typeof service !== 'string' || !isServiceName(service)) return false;
   return isText(address, 255) && address !== '';
 }
 

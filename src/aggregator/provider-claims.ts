@@ -89,64 +89,69 @@ function claimsIn(held: Held | undefined): readonly ProviderClaim[] {
 }
 
 export function providerClaims(): ProviderClaims {
-  const byId = new Map<string, Held>();
+  return new Claims();
+}
+
+/** A class: there is one for each service. */
+class Claims implements ProviderClaims {
+  private readonly byId = new Map<string, Held>();
   /** Made when somebody asks what a znode claimed: of most services nothing changes for a long time. */
-  let byZnode: Map<ZnodePath, ProviderClaim> | undefined;
+  private byZnode: Map<ZnodePath, ProviderClaim> | undefined;
 
-  const znodes = (): Map<ZnodePath, ProviderClaim> => {
-    if (byZnode === undefined) {
-      byZnode = new Map();
-      for (const held of byId.values())
-        for (const claim of claimsIn(held)) byZnode.set(claim.znode, claim);
-    }
-    return byZnode;
-  };
+  add(claim: ProviderClaim): void {
+    const { id } = claim;
+    this.byZnode?.set(claim.znode, claim);
+    const known = this.byId.get(id);
+    if (known === undefined) this.byId.set(id, claim);
+    else this.hold(id, [...claimsIn(known), claim].sort(compareClaims));
+  }
 
-  const hold = (id: string, claims: readonly ProviderClaim[]): void => {
-    const [winner, ...superseded] = claims;
-    if (winner === undefined) byId.delete(id);
-    else byId.set(id, superseded.length === 0 ? winner : { winner, superseded });
-  };
+  put(claim: ProviderClaim): ProviderClaim | undefined {
+    const before = this.remove(claim.znode);
+    this.add(claim);
+    return before;
+  }
 
-  const remove = (znode: ZnodePath): ProviderClaim | undefined => {
-    const claim = znodes().get(znode);
+  remove(znode: ZnodePath): ProviderClaim | undefined {
+    const claim = this.znodes().get(znode);
     if (claim === undefined) return undefined;
-    znodes().delete(znode);
-    hold(
+    this.znodes().delete(znode);
+    this.hold(
       claim.id,
-      claimsIn(byId.get(claim.id)).filter(each => each !== claim),
+      claimsIn(this.byId.get(claim.id)).filter(each => each !== claim),
     );
     return claim;
-  };
+  }
 
-  const add = (claim: ProviderClaim): void => {
-    byZnode?.set(claim.znode, claim);
-    const known = byId.get(claim.id);
-    if (known === undefined) byId.set(claim.id, claim);
-    else hold(claim.id, [...claimsIn(known), claim].sort(compareClaims));
-  };
+  winner(id: string): ProviderClaim | undefined {
+    const held = this.byId.get(id);
+    return held === undefined || isAlone(held) ? held : held.winner;
+  }
 
-  return {
-    add,
-    put(claim) {
-      const before = remove(claim.znode);
-      add(claim);
-      return before;
-    },
-    remove,
-    winner(id) {
-      const held = byId.get(id);
-      return held === undefined || isAlone(held) ? held : held.winner;
-    },
-    contested(id) {
-      const held = byId.get(id);
-      return held === undefined || isAlone(held) ? undefined : held;
-    },
-    of(id) {
-      const held = byId.get(id);
-      return held !== undefined && isAlone(held) ? { winner: held, superseded: NOTHING } : held;
-    },
-  };
+  contested(id: string): IdClaims | undefined {
+    const held = this.byId.get(id);
+    return held === undefined || isAlone(held) ? undefined : held;
+  }
+
+  of(id: string): IdClaims | undefined {
+    const held = this.byId.get(id);
+    return held !== undefined && isAlone(held) ? { winner: held, superseded: NOTHING } : held;
+  }
+
+  private hold(id: string, claims: readonly ProviderClaim[]): void {
+    const [winner, ...superseded] = claims;
+    if (winner === undefined) this.byId.delete(id);
+    else this.byId.set(id, superseded.length === 0 ? winner : { winner, superseded });
+  }
+
+  private znodes(): Map<ZnodePath, ProviderClaim> {
+    if (this.byZnode === undefined) {
+      this.byZnode = new Map();
+      for (const held of this.byId.values())
+        for (const claim of claimsIn(held)) this.byZnode.set(claim.znode, claim);
+    }
+    return this.byZnode;
+  }
 }
 
 /** What the znode's stat and its parsed record make. */

@@ -23,29 +23,43 @@ export function rivalOf(claims: IdClaims | undefined): ProviderClaim | undefined
 }
 
 export function serviceConflicts(parts: ServiceConflictsParts): ServiceConflicts {
-  const waiting = new Map<string, Timer>();
-  const lasting = new Set<string>();
-  return {
-    check(id, claims) {
-      if (claims === undefined && waiting.size + lasting.size === 0) return;
-      if (rivalOf(claims) === undefined) {
-        waiting.get(id)?.cancel();
-        waiting.delete(id);
-        lasting.delete(id);
-        return;
-      }
-      if (waiting.has(id) || lasting.has(id)) return;
-      const becomes = (): void => {
-        waiting.delete(id);
-        lasting.add(id);
-        parts.onConflict(id);
-      };
-      waiting.set(id, parts.clock.after(parts.afterMs, becomes, { unref: true }));
-    },
-    has: id => lasting.has(id),
-    close() {
-      for (const timer of waiting.values()) timer.cancel();
-      waiting.clear();
-    },
-  };
+  return new Conflicts(parts);
+}
+
+/** A class: there is one for each service, and most never have one. */
+class Conflicts implements ServiceConflicts {
+  private readonly parts: ServiceConflictsParts;
+  /** Made for the first overlap; those that have lasted have no timer any more. */
+  private overlaps: Map<string, Timer | 'lasting'> | undefined;
+
+  constructor(parts: ServiceConflictsParts) {
+    this.parts = parts;
+  }
+
+  check(id: string, claims: IdClaims | undefined): void {
+    if (claims === undefined && this.overlaps === undefined) return;
+    const overlaps = (this.overlaps ??= new Map());
+    const known = overlaps.get(id);
+    if (rivalOf(claims) === undefined) {
+      if (known !== 'lasting') known?.cancel();
+      overlaps.delete(id);
+      return;
+    }
+    if (known !== undefined) return;
+    const becomes = (): void => {
+      overlaps.set(id, 'lasting');
+      this.parts.onConflict(id);
+    };
+    overlaps.set(id, this.parts.clock.after(this.parts.afterMs, becomes, { unref: true }));
+  }
+
+  has(id: string): boolean {
+    return this.overlaps?.get(id) === 'lasting';
+  }
+
+  close(): void {
+    for (const overlap of this.overlaps?.values() ?? [])
+      if (overlap !== 'lasting') overlap.cancel();
+    this.overlaps = undefined;
+  }
 }

@@ -35,73 +35,82 @@ export interface ServiceMemory {
 }
 
 export function serviceMemory(maxTombstones: number): ServiceMemory {
-  const index = publishedIndex();
-  const left = tombstones(maxTombstones);
-  const ledgers = { providers: membershipLedger(), overrides: membershipLedger() };
-  /** Only of ids of which it is newer than the mzxid of their listed znode. */
-  const changes = new Map<string, bigint>();
-  let floor: bigint | undefined;
-  let directoryZxid = 0n;
-  let newest = 0n;
-  let hasMissed = false;
+  return new Memory(maxTombstones);
+}
 
-  const raiseFloor = (zxid: bigint): void => {
-    if (floor === undefined || zxid > floor) floor = zxid;
-  };
-  return {
-    index,
-    tombstones: left,
-    ledgers,
-    get floor() {
-      return floor;
-    },
-    get directoryZxid() {
-      return directoryZxid;
-    },
-    get newest() {
-      return index.full > newest ? index.full : newest;
-    },
-    directory(pzxid) {
-      if (pzxid > directoryZxid) directoryZxid = pzxid;
-      index.saw(pzxid);
-    },
-    touched(zxid) {
-      if (zxid > newest) newest = zxid;
-    },
-    changed(id, zxid, listed) {
-      if (listed !== undefined && listed.mzxid >= zxid) return;
-      const known = changes.get(id);
-      if (known === undefined || zxid > known) changes.set(id, zxid);
-    },
-    joined: id => left.delete(id),
-    left(id, tombstone) {
-      const change = changes.get(id);
-      changes.delete(id);
-      const zxid = change !== undefined && change > tombstone.zxid ? change : tombstone.zxid;
-      const forgotten = left.add(id, { ...tombstone, zxid });
-      if (forgotten !== undefined) raiseFloor(forgotten);
-    },
-    changeZxid(provider) {
-      const change = changes.get(provider.id);
-      return change !== undefined && change > provider.mzxid ? change : provider.mzxid;
-    },
-    raiseFloor,
-    missed(zxid) {
-      hasMissed = true;
-      if (zxid !== undefined) raiseFloor(zxid);
-    },
-    takeMissed() {
-      const missed = hasMissed;
-      hasMissed = false;
-      return missed;
-    },
-    restart(full, newDirectoryZxid) {
-      index.restart(full);
-      left.clear();
-      changes.clear();
-      floor = undefined;
-      directoryZxid = newDirectoryZxid;
-      newest = 0n;
-    },
-  };
+/** A class: there is one for each service. */
+class Memory implements ServiceMemory {
+  readonly index = publishedIndex();
+  readonly tombstones: Tombstones;
+  readonly ledgers = { providers: membershipLedger(), overrides: membershipLedger() };
+  floor: bigint | undefined;
+  directoryZxid = 0n;
+  /** Only of ids of which it is newer than the mzxid of their listed znode. */
+  private readonly changes = new Map<string, bigint>();
+  private newestTouch = 0n;
+  private hasMissed = false;
+
+  constructor(maxTombstones: number) {
+    this.tombstones = tombstones(maxTombstones);
+  }
+
+  get newest(): bigint {
+    return this.index.full > this.newestTouch ? this.index.full : this.newestTouch;
+  }
+
+  directory(pzxid: bigint): void {
+    if (pzxid > this.directoryZxid) this.directoryZxid = pzxid;
+    this.index.saw(pzxid);
+  }
+
+  touched(zxid: bigint): void {
+    if (zxid > this.newestTouch) this.newestTouch = zxid;
+  }
+
+  changed(id: string, zxid: bigint, listed: ListedProvider | undefined): void {
+    if (listed !== undefined && listed.mzxid >= zxid) return;
+    const known = this.changes.get(id);
+    if (known === undefined || zxid > known) this.changes.set(id, zxid);
+  }
+
+  joined(id: string): void {
+    this.tombstones.delete(id);
+  }
+
+  left(id: string, tombstone: Tombstone): void {
+    const change = this.changes.get(id);
+    this.changes.delete(id);
+    const zxid = change !== undefined && change > tombstone.zxid ? change : tombstone.zxid;
+    const forgotten = this.tombstones.add(id, { ...tombstone, zxid });
+    if (forgotten !== undefined) this.raiseFloor(forgotten);
+  }
+
+  changeZxid(provider: ListedProvider): bigint {
+    const change = this.changes.get(provider.id);
+    return change !== undefined && change > provider.mzxid ? change : provider.mzxid;
+  }
+
+  raiseFloor(zxid: bigint): void {
+    if (this.floor === undefined || zxid > this.floor) this.floor = zxid;
+  }
+
+  missed(zxid: bigint | undefined): void {
+    this.hasMissed = true;
+    if (zxid !== undefined) this.raiseFloor(zxid);
+  }
+
+  takeMissed(): boolean {
+    const missed = this.hasMissed;
+    this.hasMissed = false;
+    return missed;
+  }
+
+  restart(full: bigint, directoryZxid: bigint): void {
+    this.index.restart(full);
+    this.tombstones.clear();
+    this.changes.clear();
+    this.floor = undefined;
+    this.directoryZxid = directoryZxid;
+    this.newestTouch = 0n;
+  }
 }

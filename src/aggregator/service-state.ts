@@ -76,115 +76,212 @@ const saysItGoes = ({ status }: ProviderRecord): boolean =>
   status === 'draining' || status === 'down';
 
 export function serviceState(parts: ServiceStateParts): ServiceState {
-  const { name, clock } = parts;
-  const claims: ProviderClaims = providerClaims();
-  const listed = listedProviders();
-  const overrides = new Map<string, { readonly value: Override; readonly zxid: bigint }>();
-  const rejects = new Map<string, RejectedClaim>();
-  const memory = serviceMemory(parts.maxTombstones);
-  let snapshot: ServiceSnapshot | undefined;
-  let isChanged = true;
-  let lastChange: string | undefined;
+  return new Service(parts);
+}
 
-  const suspects = serviceSuspects({
-    clock,
-    settings: parts.protection,
-    onReleased: released =>
-      parts.onTimer((occasion, into) => {
-        for (const provider of released)
-          tellReleased(provider, 'its hold has lapsed', { occasion, into });
-      }),
-  });
-  const conflicts: ServiceConflicts = serviceConflicts({
-    clock,
-    afterMs: parts.conflictAfterMs,
-    onConflict: id => parts.onTimer((occasion, into) => tellConflict(id, { occasion, into })),
-  });
+interface HeldOverride {
+  readonly value: Override;
+  readonly zxid: bigint;
+}
 
-  const factsOf = (
-    id: string,
-    of: Pick<ProviderClaim, 'znode' | 'sessionId' | 'czxid'>,
-    zxid: bigint,
-    { occasion }: Step,
-  ): TransitionFacts => {
-    const { reason, atWallMs } = occasion;
-    return {
-      service: name,
-      id,
-      znode: of.znode,
-      sessionId: of.sessionId,
-      czxid: of.czxid,
-      zxid,
-      reason,
-      atWallMs,
-    };
-  };
+/** A class: there may be thousands, and each provider that comes passes through one. */
+class Service implements ServiceState {
+  readonly name: string;
+  readonly memory: ServiceMemory;
+  readonly listed = listedProviders();
+  readonly suspects: ServiceSuspects;
+  private readonly parts: ServiceStateParts;
+  private readonly claims: ProviderClaims = providerClaims();
+  private readonly conflicts: ServiceConflicts;
+  private readonly overrides = new Map<string, HeldOverride>();
+  private readonly rejects = new Map<string, RejectedClaim>();
+  private latest: ServiceSnapshot | undefined;
+  private isChanged = true;
+  private lastChange: string | undefined;
 
-  const invalidate = (): void => {
-    snapshot = undefined;
-    isChanged = true;
-  };
+  constructor(parts: ServiceStateParts) {
+    const { clock, protection, conflictAfterMs, onTimer } = parts;
+    this.parts = parts;
+    this.name = parts.name;
+    this.memory = serviceMemory(parts.maxTombstones);
+    this.suspects = serviceSuspects({
+      clock,
+      settings: protection,
+      onReleased: released =>
+        onTimer((occasion, into) => {
+          for (const provider of released)
+            this.tellReleased(provider, 'its hold has lapsed', { occasion, into });
+        }),
+    });
+    this.conflicts = serviceConflicts({
+      clock,
+      afterMs: conflictAfterMs,
+      onConflict: id => onTimer((occasion, into) => this.tellConflict(id, { occasion, into })),
+    });
+  }
 
-  const tellSuspects = ({ into }: Step): void => {
-    invalidate();
-    into?.suspects.add(name);
-  };
+  claim(claim: ProviderClaim, isNew: boolean, step: Step): void {
+    if (this.rejects.size > 0) this.rejects.delete(claim.znode);
+    const before = isNew ? this.claims.add(claim) : this.claims.put(claim);
+    const { id } = claim;
+    if (before !== undefined && before.id !== id)
+      this.refresh(before.id, REPLACED, claim.mzxid, step);
+    this.refresh(id, REPLACED, claim.mzxid, step);
+  }
 
-  const tellReleased = (previous: ListedProvider, detail: string, step: Step): void => {
-    tellSuspects(step);
-    const facts = factsOf(previous.id, previous, memory.index.full, step);
-    step.into?.transitions.push({ ...facts, kind: 'released', previous, detail });
-  };
-
-  const tellConflict = (id: string, step: Step): void => {
-    const provider = listed.get(id);
-    const rival = rivalOf(claims.of(id));
-    if (provider === undefined || rival === undefined) return;
-    const facts = factsOf(id, provider, memory.index.full, step);
-    step.into?.transitions.push({ ...facts, kind: 'conflict', provider, other: rival.znode });
-  };
-
-  const listing = (id: string): ListedProvider | undefined => {
-    const claim = claims.winner(id);
-    const override = overrides.get(id)?.value;
-    if (claim === undefined || override === undefined) return claim;
-    return { ...plain(claim), record: applyOverride(claim.record, override), override };
-  };
-
-  const enter = (after: ListedProvider, step: Step): void => {
-    listed.set(after);
-    memory.joined(after.id);
-    const back = suspects.returned(after.id);
-    if (back !== undefined) tellReleased(back, 'it is listed again', step);
+  reject(rejected: RejectedClaim, step: Step): void {
+    const { znode, mzxid, detail } = rejected;
+    const { rejects } = this;
+    const before = this.claims.remove(znode);
+    if (rejects.size < MAX_REJECTED || rejects.has(znode)) rejects.set(znode, rejected);
+    const id = before?.id ?? rejected.namedId ?? znode.slice(znode.lastIndexOf('/') + 1);
+    const wasListed = this.listed.get(id);
+    const previous = wasListed?.znode === znode ? wasListed : undefined;
     step.into?.transitions.push({
-      ...factsOf(after.id, after, after.mzxid, step),
+      ...this.factsOf(id, rejected, mzxid, step),
+      kind: 'rejected',
+      detail,
+      previous,
+    });
+    if (before !== undefined)
+      this.refresh(before.id, { how: 'rejected', drained: false }, mzxid, step);
+  }
+
+  unclaim(node: MirrorNode, zxid: bigint, unread: boolean, step: Step): void {
+    this.rejects.delete(node.path);
+    const before = this.claims.remove(node.path);
+    if (before === undefined) return;
+    const drained = unread || saysItGoes(before.record);
+    this.refresh(before.id, { how: 'gone', drained }, zxid, step);
+  }
+
+  override(
+    id: string,
+    override: Override | undefined,
+    { znode, czxid, zxid }: Parameters<ServiceState['override']>[2],
+    step: Step,
+  ): void {
+    const previousOverride = this.overrides.get(id)?.value;
+    if (override === undefined) this.overrides.delete(id);
+    else this.overrides.set(id, { value: override, zxid });
+    if (override === undefined && previousOverride === undefined) return;
+    const facts = this.factsOf(id, { znode, sessionId: 0n, czxid }, zxid, step);
+    step.into?.transitions.push({ ...facts, kind: 'override', override, previousOverride });
+    // When the id is listed again, by an older change perhaps, nothing would tell that it had one.
+    if (override === undefined && this.listed.get(id) === undefined) this.memory.raiseFloor(zxid);
+    this.refresh(id, REPLACED, zxid, step);
+  }
+
+  snapshot(): ServiceSnapshot {
+    this.latest ??= new Snapshot(this, this.memory.index.published, this.lastChange);
+    return this.latest;
+  }
+
+  reindexed(): void {
+    this.invalidate();
+  }
+
+  takeChanged(): boolean {
+    const changed = this.isChanged;
+    this.isChanged = false;
+    return changed;
+  }
+
+  claimsOf(id: string): IdClaims | undefined {
+    return this.claims.of(id);
+  }
+
+  rejected(): Iterable<RejectedClaim> {
+    return this.rejects.values();
+  }
+
+  overrideOf(id: string): Override | undefined {
+    return this.overrides.get(id)?.value;
+  }
+
+  isConflict(id: string): boolean {
+    return this.conflicts.has(id);
+  }
+
+  close(): void {
+    this.suspects.close();
+    this.conflicts.close();
+  }
+
+  /** Brings the list up to date with what claims an id. `zxid`: of what changed (of a deletion, an upper bound). */
+  private refresh(id: string, how: Departure, zxid: bigint, step: Step): void {
+    const { memory } = this;
+    const before = this.listed.get(id);
+    const override = this.overrides.size > 0 ? this.overrides.get(id) : undefined;
+    const after = this.listing(id, override);
+    this.conflicts.check(id, this.claims.contested(id));
+    memory.touched(zxid);
+    if (before === undefined && after === undefined) return;
+    memory.changed(
+      id,
+      override !== undefined && override.zxid > zxid ? override.zxid : zxid,
+      after,
+    );
+    if (before !== undefined && after !== undefined && isSame(before, after)) return;
+    this.invalidate();
+    if (step.into !== undefined) this.lastChange = new Date(step.occasion.atWallMs).toISOString();
+    let cause: LeaveCause | undefined;
+    if (after === undefined) {
+      if (before !== undefined) cause = this.vanish(before, how, zxid, step);
+    } else if (before === undefined) this.enter(after, step);
+    else if (before.znode === after.znode && before.czxid === after.czxid) {
+      this.listed.set(after);
+      const facts = this.factsOf(id, after, zxid, step);
+      step.into?.transitions.push({ ...facts, kind: 'changed', provider: after, previous: before });
+    } else {
+      const replaced = after.czxid > before.czxid ? { ...how, how: 'replaced' as const } : how;
+      this.leave(before, replaced, zxid, step);
+      this.enter(after, step);
+    }
+    step.into?.listings.push({ service: this.name, id, before, after, cause });
+  }
+
+  private listing(id: string, override: HeldOverride | undefined): ListedProvider | undefined {
+    const claim = this.claims.winner(id);
+    if (claim === undefined || override === undefined) return claim;
+    const { value } = override;
+    return { ...plain(claim), record: applyOverride(claim.record, value), override: value };
+  }
+
+  private enter(after: ListedProvider, step: Step): void {
+    this.listed.set(after);
+    this.memory.joined(after.id);
+    const back = this.suspects.returned(after.id);
+    if (back !== undefined) this.tellReleased(back, 'it is listed again', step);
+    step.into?.transitions.push({
+      ...this.factsOf(after.id, after, after.mzxid, step),
       kind: 'joined',
       provider: after,
     });
-  };
+  }
 
-  const leave = (before: ListedProvider, how: Departure, zxid: bigint, step: Step): LeaveCause => {
+  private leave(before: ListedProvider, how: Departure, zxid: bigint, step: Step): LeaveCause {
     const left = {
-      ...factsOf(before.id, before, zxid, step),
+      ...this.factsOf(before.id, before, zxid, step),
       kind: 'left',
       previous: before,
       ...how,
     } as const;
-    const cause = parts.judge(left);
+    const cause = this.parts.judge(left);
     step.into?.transitions.push(left);
     return cause;
-  };
+  }
 
-  const vanish = (before: ListedProvider, how: Departure, zxid: bigint, step: Step): LeaveCause => {
-    const providersBefore = listed.size;
-    listed.delete(before.id);
-    const cause = leave(before, how, zxid, step);
-    memory.left(before.id, { zxid, cause, provider: before });
+  private vanish(before: ListedProvider, how: Departure, zxid: bigint, step: Step): LeaveCause {
+    const providersBefore = this.listed.size;
+    this.listed.delete(before.id);
+    const cause = this.leave(before, how, zxid, step);
+    this.memory.left(before.id, { zxid, cause, provider: before });
     if (how.how !== 'gone') return cause;
     const goes = how.drained || saysItGoes(before.record);
-    for (const suspect of suspects.vanished(before, goes, providersBefore)) {
-      tellSuspects(step);
-      const facts = factsOf(suspect.id, suspect, zxid, step);
+    for (const suspect of this.suspects.vanished(before, goes, providersBefore)) {
+      this.tellSuspects(step);
+      const facts = this.factsOf(suspect.id, suspect, zxid, step);
       step.into?.transitions.push({
         ...facts,
         kind: 'suspected',
@@ -193,104 +290,46 @@ export function serviceState(parts: ServiceStateParts): ServiceState {
       });
     }
     return cause;
-  };
+  }
 
-  /** Brings the list up to date with what claims an id. `zxid`: of what changed (of a deletion, an upper bound). */
-  const refresh = (id: string, how: Departure, zxid: bigint, step: Step): void => {
-    const before = listed.get(id);
-    const after = listing(id);
-    conflicts.check(id, claims.contested(id));
-    memory.touched(zxid);
-    if (before === undefined && after === undefined) return;
-    const overrideZxid = overrides.get(id)?.zxid ?? 0n;
-    memory.changed(id, overrideZxid > zxid ? overrideZxid : zxid, after);
-    if (before !== undefined && after !== undefined && isSame(before, after)) return;
-    invalidate();
-    if (step.into !== undefined) lastChange = new Date(step.occasion.atWallMs).toISOString();
-    let cause: LeaveCause | undefined;
-    if (after === undefined) {
-      if (before !== undefined) cause = vanish(before, how, zxid, step);
-    } else if (before === undefined) enter(after, step);
-    else if (before.znode === after.znode && before.czxid === after.czxid) {
-      listed.set(after);
-      const facts = factsOf(id, after, zxid, step);
-      step.into?.transitions.push({ ...facts, kind: 'changed', provider: after, previous: before });
-    } else {
-      leave(before, after.czxid > before.czxid ? { ...how, how: 'replaced' } : how, zxid, step);
-      enter(after, step);
-    }
-    step.into?.listings.push({ service: name, id, before, after, cause });
-  };
+  private tellSuspects({ into }: Step): void {
+    this.invalidate();
+    into?.suspects.add(this.name);
+  }
 
-  const drop = (claim: ProviderClaim, how: Departure, zxid: bigint, step: Step): void =>
-    refresh(claim.record.id, how, zxid, step);
+  private tellReleased(previous: ListedProvider, detail: string, step: Step): void {
+    this.tellSuspects(step);
+    const facts = this.factsOf(previous.id, previous, this.memory.index.full, step);
+    step.into?.transitions.push({ ...facts, kind: 'released', previous, detail });
+  }
 
-  return {
-    name,
-    memory,
-    listed,
-    suspects,
-    claim(claim, isNew, step) {
-      if (rejects.size > 0) rejects.delete(claim.znode);
-      const before = isNew ? claims.add(claim) : claims.put(claim);
-      const { id } = claim.record;
-      if (before !== undefined && before.record.id !== id)
-        drop(before, { how: 'replaced', drained: false }, claim.mzxid, step);
-      refresh(id, { how: 'replaced', drained: false }, claim.mzxid, step);
-    },
-    reject(rejected, step) {
-      const { znode, mzxid, detail } = rejected;
-      const before = claims.remove(znode);
-      if (rejects.size < MAX_REJECTED || rejects.has(znode)) rejects.set(znode, rejected);
-      const id = before?.record.id ?? rejected.namedId ?? znode.slice(znode.lastIndexOf('/') + 1);
-      const wasListed = listed.get(id);
-      const previous = wasListed?.znode === znode ? wasListed : undefined;
-      step.into?.transitions.push({
-        ...factsOf(id, rejected, mzxid, step),
-        kind: 'rejected',
-        detail,
-        previous,
-      });
-      if (before !== undefined) drop(before, { how: 'rejected', drained: false }, mzxid, step);
-    },
-    unclaim(node, zxid, unread, step) {
-      rejects.delete(node.path);
-      const before = claims.remove(node.path);
-      if (before === undefined) return;
-      const drained = unread || saysItGoes(before.record);
-      drop(before, { how: 'gone', drained }, zxid, step);
-    },
-    override(id, override, { znode, czxid, zxid }, step) {
-      const previousOverride = overrides.get(id)?.value;
-      if (override === undefined) overrides.delete(id);
-      else overrides.set(id, { value: override, zxid });
-      if (override === undefined && previousOverride === undefined) return;
-      const facts = factsOf(id, { znode, sessionId: 0n, czxid }, zxid, step);
-      step.into?.transitions.push({ ...facts, kind: 'override', override, previousOverride });
-      // When the id is listed again, by an older change perhaps, nothing would tell that it had one.
-      if (override === undefined && listed.get(id) === undefined) memory.raiseFloor(zxid);
-      refresh(id, { how: 'replaced', drained: false }, zxid, step);
-    },
-    snapshot: () =>
-      (snapshot ??= snapshotOf(name, memory.index.published, listed, suspects, lastChange)),
-    reindexed: invalidate,
-    takeChanged() {
-      const changed = isChanged;
-      isChanged = false;
-      return changed;
-    },
-    claimsOf: id => claims.of(id),
-    rejected: () => rejects.values(),
-    overrideOf: id => overrides.get(id)?.value,
-    isConflict: id => conflicts.has(id),
-    close() {
-      suspects.close();
-      conflicts.close();
-    },
-  };
+  private tellConflict(id: string, step: Step): void {
+    const provider = this.listed.get(id);
+    const rival = rivalOf(this.claims.of(id));
+    if (provider === undefined || rival === undefined) return;
+    const facts = this.factsOf(id, provider, this.memory.index.full, step);
+    step.into?.transitions.push({ ...facts, kind: 'conflict', provider, other: rival.znode });
+  }
+
+  private invalidate(): void {
+    this.latest = undefined;
+    this.isChanged = true;
+  }
+
+  private factsOf(
+    id: string,
+    of: Pick<ProviderClaim, 'znode' | 'sessionId' | 'czxid'>,
+    zxid: bigint,
+    { occasion }: Step,
+  ): TransitionFacts {
+    const { reason, atWallMs } = occasion;
+    const { znode, sessionId, czxid } = of;
+    return { service: this.name, id, znode, sessionId, czxid, zxid, reason, atWallMs };
+  }
 }
 
 type Departure = Pick<Extract<ViewTransition, { readonly kind: 'left' }>, 'how' | 'drained'>;
+const REPLACED: Departure = { how: 'replaced', drained: false };
 
 function isSame(a: ListedProvider, b: ListedProvider): boolean {
   return (
@@ -299,25 +338,28 @@ function isSame(a: ListedProvider, b: ListedProvider): boolean {
 }
 
 /** Lists are made when first asked for: one that is asked for in a later turn may be newer than the index, never older. */
-function snapshotOf(
-  name: string,
-  index: bigint,
-  listed: ListedProviders,
-  suspects: ServiceSuspects,
-  lastChange: string | undefined,
-): ServiceSnapshot {
-  let providers: ServiceSnapshot['providers'] | undefined;
-  let suspected: ServiceSnapshot['suspects'] | undefined;
-  return {
-    name,
-    index,
-    counts: { ...listed.counts(), suspects: suspects.size },
-    lastChange,
-    get providers() {
-      return (providers ??= listed.sorted());
-    },
-    get suspects() {
-      return (suspected ??= suspects.sorted());
-    },
-  };
+class Snapshot implements ServiceSnapshot {
+  readonly name: string;
+  readonly index: bigint;
+  readonly counts: ServiceSnapshot['counts'];
+  readonly lastChange: string | undefined;
+  private readonly of: Pick<ServiceState, 'listed' | 'suspects'>;
+  private listed: ServiceSnapshot['providers'] | undefined;
+  private suspected: ServiceSnapshot['suspects'] | undefined;
+
+  constructor(of: ServiceState, index: bigint, lastChange: string | undefined) {
+    this.name = of.name;
+    this.index = index;
+    this.counts = { ...of.listed.counts(), suspects: of.suspects.size };
+    this.lastChange = lastChange;
+    this.of = of;
+  }
+
+  get providers(): ServiceSnapshot['providers'] {
+    return (this.listed ??= this.of.listed.sorted());
+  }
+
+  get suspects(): ServiceSnapshot['suspects'] {
+    return (this.suspected ??= this.of.suspects.sorted());
+  }
 }

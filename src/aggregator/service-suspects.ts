@@ -1,5 +1,10 @@
 import type { Clock, Timer } from '../kernel/clock.ts';
-import { type ProtectionSettings, protectionTracker, type Suspect } from '../registry/index.ts';
+import {
+  type ProtectionSettings,
+  type ProtectionTracker,
+  protectionTracker,
+  type Suspect,
+} from '../registry/index.ts';
 import type { ListedProvider, SuspectProvider } from './ports.ts';
 import { plain } from './listed-providers.ts';
 
@@ -30,17 +35,70 @@ export interface ServiceSuspectsParts {
 const NONE: readonly SuspectProvider[] = [];
 
 export function serviceSuspects(parts: ServiceSuspectsParts): ServiceSuspects {
-  const { clock, settings } = parts;
-  const tracker = protectionTracker<ListedProvider>(settings);
-  let list: readonly SuspectProvider[] | undefined = NONE;
-  let timer: Timer | undefined;
+  return new Suspects(parts);
+}
 
-  const shown = ({
-    provider,
-    vanishedAtMs,
-    heldUntilMs,
-    reason,
-  }: Suspect<ListedProvider>): SuspectProvider => {
+/** A class: there is one for each service, and of most of them nobody ever vanishes. */
+class Suspects implements ServiceSuspects {
+  private readonly parts: ServiceSuspectsParts;
+  /** Made for the first that vanishes. */
+  private tracker: ProtectionTracker<ListedProvider> | undefined;
+  private list: readonly SuspectProvider[] | undefined = NONE;
+  private timer: Timer | undefined;
+
+  constructor(parts: ServiceSuspectsParts) {
+    this.parts = parts;
+  }
+
+  get size(): number {
+    return this.tracker?.suspects.size ?? 0;
+  }
+
+  sorted(): readonly SuspectProvider[] {
+    this.list ??= [...(this.tracker?.suspects.values() ?? [])]
+      .map(suspect => this.shown(suspect))
+      .sort((a, b) => (a.id < b.id ? -1 : 1));
+    return this.list;
+  }
+
+  get(id: string): SuspectProvider | undefined {
+    return this.sorted().find(suspect => suspect.id === id);
+  }
+
+  vanished(
+    provider: ListedProvider,
+    drained: boolean,
+    providersBefore: number,
+  ): readonly SuspectProvider[] {
+    const tracker = (this.tracker ??= protectionTracker(this.parts.settings));
+    const { id, sessionId } = provider;
+    const told = { id, sessionId, atMs: this.parts.clock.nowMs(), drained };
+    const { suspected } = tracker.left(provider, told, providersBefore);
+    if (suspected.length === 0) return NONE;
+    this.list = undefined;
+    if (this.timer === undefined) this.schedule(tracker);
+    return suspected.flatMap(({ id: each }) => {
+      const suspect = tracker.suspects.get(each);
+      return suspect === undefined ? [] : [this.shown(suspect)];
+    });
+  }
+
+  returned(id: string): ListedProvider | undefined {
+    const { tracker } = this;
+    const provider = tracker?.returned(id);
+    if (tracker === undefined || provider === undefined) return undefined;
+    this.list = undefined;
+    this.schedule(tracker);
+    return provider;
+  }
+
+  close(): void {
+    this.timer?.cancel();
+  }
+
+  private shown(suspect: Suspect<ListedProvider>): SuspectProvider {
+    const { provider, vanishedAtMs, heldUntilMs, reason } = suspect;
+    const { clock } = this.parts;
     const wallOffset = clock.wallMs() - clock.nowMs();
     return {
       ...plain(provider),
@@ -48,52 +106,23 @@ export function serviceSuspects(parts: ServiceSuspectsParts): ServiceSuspects {
       heldUntil: new Date(heldUntilMs + wallOffset).toISOString(),
       reason,
     };
-  };
-  const sorted = (): readonly SuspectProvider[] =>
-    (list ??= [...tracker.suspects.values()].map(shown).sort((a, b) => (a.id < b.id ? -1 : 1)));
+  }
 
-  const schedule = (): void => {
-    timer?.cancel();
+  private schedule(tracker: ProtectionTracker<ListedProvider>): void {
+    const { clock } = this.parts;
+    this.timer?.cancel();
     const deadline = tracker.nextDeadlineMs();
-    timer =
+    this.timer =
       deadline === undefined
         ? undefined
-        : clock.after(deadline - clock.nowMs(), release, { unref: true });
-  };
+        : clock.after(deadline - clock.nowMs(), () => this.release(tracker), { unref: true });
+  }
 
-  const release = (): void => {
-    const { released } = tracker.expire(clock.nowMs());
-    schedule();
+  private release(tracker: ProtectionTracker<ListedProvider>): void {
+    const { released } = tracker.expire(this.parts.clock.nowMs());
+    this.schedule(tracker);
     if (released.length === 0) return;
-    list = undefined;
-    parts.onReleased(released);
-  };
-
-  return {
-    get size() {
-      return tracker.suspects.size;
-    },
-    sorted,
-    get: id => sorted().find(suspect => suspect.id === id),
-    vanished(provider, drained, providersBefore) {
-      const { id, sessionId } = provider;
-      const told = { id, sessionId, atMs: clock.nowMs(), drained };
-      const { suspected } = tracker.left(provider, told, providersBefore);
-      if (suspected.length === 0) return NONE;
-      list = undefined;
-      if (timer === undefined) schedule();
-      return suspected.flatMap(({ id: each }) => {
-        const suspect = tracker.suspects.get(each);
-        return suspect === undefined ? [] : [shown(suspect)];
-      });
-    },
-    returned(id) {
-      const provider = tracker.returned(id);
-      if (provider === undefined) return undefined;
-      list = undefined;
-      schedule();
-      return provider;
-    },
-    close: () => timer?.cancel(),
-  };
+    this.list = undefined;
+    this.parts.onReleased(released);
+  }
 }

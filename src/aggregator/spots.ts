@@ -1,4 +1,4 @@
-import { type Layout, type Place, placeOf, ServiceNameSchema } from '../registry/index.ts';
+import { type Layout, type Place, placeOf, isServiceName } from '../registry/index.ts';
 import type { MirrorNode, ZnodePath } from '../zookeeper/index.ts';
 
 /** What a mirrored path is to the view. */
@@ -44,12 +44,12 @@ function spotOf(where: Layout, path: ZnodePath): Spot {
   const place = placeOf(where, path);
   if (place.kind !== 'other' || !path.startsWith(`${where.services}/`)) return place;
   const [service, list, node] = path.slice(where.services.length + 1).split('/');
-  if (ServiceNameSchema.safeParse(service).success) return place;
+  if (service !== undefined && isServiceName(service)) return place;
   return { kind: 'bad-name', isProvider: list === 'providers' && node !== undefined };
 }
 
 function overrideSpot(where: Layout, path: ZnodePath): Spot {
   const [service = '', id, rest] = path.slice(where.overrides.length + 1).split('/');
-  if (rest !== undefined || !ServiceNameSchema.safeParse(service).success) return { kind: 'other' };
+  if (rest !== undefined || !isServiceName(service)) return { kind: 'other' };
   return id === undefined ? { kind: 'overrides', service } : placeOf(where, path);
 }

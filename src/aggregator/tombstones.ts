@@ -18,22 +18,43 @@ export interface Tombstones {
 }
 
 export function tombstones(capacity: number): Tombstones {
-  /** In the order of their coming; the zxids rise but for upper bounds. */
-  const byId = new Map<string, Tombstone>();
-  return {
-    add(id, tombstone) {
-      byId.delete(id);
-      byId.set(id, tombstone);
-      if (byId.size <= capacity) return undefined;
-      for (const [oldest, { zxid }] of byId) {
-        byId.delete(oldest);
-        return zxid;
-      }
-      return undefined;
-    },
-    delete: id => void byId.delete(id),
-    get: id => byId.get(id),
-    entries: () => byId.entries(),
-    clear: () => byId.clear(),
-  };
+  return new Graveyard(capacity);
+}
+
+class Graveyard implements Tombstones {
+  private readonly capacity: number;
+  /** In the order of their coming; the zxids rise but for upper bounds. Made for the first: from most services nobody ever leaves. */
+  private byId: Map<string, Tombstone> | undefined;
+
+  constructor(capacity: number) {
+    this.capacity = capacity;
+  }
+
+  add(id: string, tombstone: Tombstone): bigint | undefined {
+    const byId = (this.byId ??= new Map());
+    byId.delete(id);
+    byId.set(id, tombstone);
+    if (byId.size <= this.capacity) return undefined;
+    for (const [oldest, { zxid }] of byId) {
+      byId.delete(oldest);
+      return zxid;
+    }
+    return undefined;
+  }
+
+  delete(id: string): void {
+    this.byId?.delete(id);
+  }
+
+  get(id: string): Tombstone | undefined {
+    return this.byId?.get(id);
+  }
+
+  entries(): Iterable<readonly [string, Tombstone]> {
+    return this.byId ?? [];
+  }
+
+  clear(): void {
+    this.byId = undefined;
+  }
 }

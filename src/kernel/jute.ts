@@ -59,6 +59,17 @@ export class JuteWriter {
     return this;
   }
 
+  /** As `string(head + tail)`, of a head that is encoded already. */
+  stringOf(head: Uint8Array, tail: string): this {
+    const tailBytes = Buffer.byteLength(tail);
+    this.int(head.length + tailBytes);
+    this.room(head.length + tailBytes);
+    this.buffer.set(head, this.used);
+    this.used += head.length;
+    this.used += this.buffer.write(tail, this.used, tailBytes, 'utf8');
+    return this;
+  }
+
   vector<T>(items: readonly T[] | undefined, write: (item: T) => void): this {
     if (items === undefined) return this.int(NULL_LENGTH);
     this.int(items.length);

@@ -18,6 +18,7 @@ export {
   readConsumer,
   readProvider,
   RECORD_VERSION,
+  isServiceName,
   ServiceNameSchema,
   WeightSchema,
 } from './record.ts';

@@ -1,6 +1,6 @@
 /** Where things lie below the root (default `/rollcall`). Pure: strings in, strings out. */
 
-import { ServiceNameSchema } from './record.ts';
+import { isServiceName } from './record.ts';
 
 export const DEFAULT_ROOT = '/rollcall';
 
@@ -53,7 +53,7 @@ const OTHER: Place = { kind: 'other' };
 function placeOfService(parts: readonly string[]): Place {
   const [service, list, node] = parts;
   if (service === undefined) return { kind: 'services' };
-  if (!ServiceNameSchema.safeParse(service).success) return OTHER;
+  if (!isServiceName(service)) return OTHER;
   if (list === undefined) return { kind: 'service', service };
   if (list !== 'providers' && list !== 'consumers') return OTHER;
   if (node === undefined) return { kind: list, service };

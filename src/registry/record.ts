@@ -14,10 +14,17 @@ export type ProviderStatus = (typeof PROVIDER_STATUSES)[number];
 
 const text = (max: number) => z.string().max(max);
 
+const SERVICE_NAME = /^[A-Za-z0-9._:-]{1,128}$/;
+
 export const ServiceNameSchema = z
   .string()
-  .regex(/^[A-Za-z0-9._:-]{1,128}$/, 'a service name is 1 to 128 of A-Z a-z 0-9 . _ - :')
+  .regex(SERVICE_NAME, 'a service name is 1 to 128 of A-Z a-z 0-9 . _ - :')
   .refine(name => name !== '.' && name !== '..', 'a service cannot be named . or ..');
+
+/** What `ServiceNameSchema` says, without its words. */
+export function isServiceName(name: string): boolean {
+  return SERVICE_NAME.test(name) && name !== '.' && name !== '..';
+}
 
 export const ProviderIdSchema = z
   .string()

@@ -8,7 +8,7 @@ import { type Mirror, openMirror, type Session } from '../zookeeper/index.ts';
 import { layout } from './layout.ts';
 import { picker } from './pick.ts';
 import { PROTECTION_DEFAULTS } from './protection.ts';
-import { ServiceNameSchema } from './record.ts';
+import { isServiceName } from './record.ts';
 import type { ServicePicture } from './service-picture.ts';
 import { type Rejected, servicePictures, type ServicePictures } from './service-pictures.ts';
 import { type SnapshotFile, snapshotFile } from './snapshot-file.ts';
@@ -179,7 +179,7 @@ function wholeSets({ all }: ServicePictures): readonly SubscriptionEvent[] {
 }
 
 function checkNames(services: readonly string[]): readonly string[] {
-  const wrong = services.find(service => !ServiceNameSchema.safeParse(service).success);
+  const wrong = services.find(service => !isServiceName(service));
   if (wrong !== undefined) {
     throw new RollcallError('INVALID_REQUEST', `not a service name: ${JSON.stringify(wrong)}`);
   }

@@ -71,7 +71,13 @@ export interface NodeChildren {
 }
 
 export type ReadRequest =
-  | { readonly kind: 'data'; readonly path: ZnodePath }
+  | {
+      readonly kind: 'data';
+      readonly path: ZnodePath;
+      /** Of many siblings: where `path` is, and its name there. The path itself is then only put together for an error. */
+      readonly parent?: ZnodePath;
+      readonly name?: string;
+    }
   | { readonly kind: 'children'; readonly path: ZnodePath };
 
 /** Bytes that are read as text: a Buffer is one. */

@@ -17,6 +17,11 @@ import { parentOf } from './path.ts';
 const WINDOW = 4;
 /** Most changes of one batch: what listeners make of it should take a few milliseconds. */
 const SLICE = 250;
+/**
+ * Of nodes that wait, so many reads are kept back before lists go on: the server makes lists while nodes are taken in here, so that
+ * neither waits for the other.
+ */
+const ENOUGH_READS = 4;
 /** Most names in the lists of one read: they are looked at in one go. */
 const READ_NAMES = 4000;
 
@@ -156,14 +161,21 @@ function scanWork(parts: MirrorParts, strategy: WatchStrategy): ScanWork {
   const missing = new Set<ZnodePath>();
   /** Directories of what was asked for although no list named it: their lists must not ask for it once more. */
   const askedIn = new Set<ZnodePath>(unknown.map(parentOf));
-  const nodes: Names[] = [...asked].map(path => {
-    const { parent, name } = placeOf(path);
-    return { parent, names: [name], isNew: false };
-  });
-  for (const { path, names } of tree.listings()) nodes.push({ parent: path, names, isNew: false });
+  const nodes: Names[] = [];
+  let waiting = 0;
   let namesAt = 0;
   let nodeAt = 0;
   let listAt = 0;
+
+  const wait = (of: Names): void => {
+    nodes.push(of);
+    waiting += of.names.length;
+  };
+  for (const path of unknown) {
+    const { parent, name } = placeOf(path);
+    wait({ parent, names: [name], isNew: false });
+  }
+  for (const { path, names } of tree.listings()) wait({ parent: path, names, isNew: false });
 
   /** Those of a directory of which something is known, or was asked for already. */
   const unasked = (parent: ZnodePath, names: readonly string[]): readonly string[] =>
@@ -176,7 +188,7 @@ function scanWork(parts: MirrorParts, strategy: WatchStrategy): ScanWork {
   return {
     addChildren(parent, names) {
       const isNew = !askedIn.has(parent) && tree.isEmpty(parent);
-      nodes.push({ parent, names: isNew ? names : unasked(parent, names), isNew });
+      wait({ parent, names: isNew ? names : unasked(parent, names), isNew });
     },
     addList: (path, children) => void lists.push({ path, children }),
     wasMissing(path) {
@@ -192,22 +204,29 @@ function scanWork(parts: MirrorParts, strategy: WatchStrategy): ScanWork {
         if (items.length === 0) return true;
         return items.length < strategy.readItems && bytes <= batchBytes && names <= READ_NAMES;
       };
-      for (let list = lists[listAt]; list !== undefined; list = lists[listAt]) {
-        names += list.children;
-        if (!fits(list.path.length, sizes.listBytes(list.children))) return items;
-        items.push({ kind: 'children', path: list.path });
-        listAt += 1;
-      }
-      const nodeBytes = sizes.nodeBytes();
-      for (let of = nodes[namesAt]; of !== undefined; of = nodes[namesAt]) {
-        for (let name = of.names[nodeAt]; name !== undefined; name = of.names[nodeAt]) {
-          if (!fits(of.parent.length + 1 + name.length, nodeBytes)) return items;
-          items.push(new Listed(of.parent, name, of.isNew));
-          nodeAt += 1;
+      const addLists = (): boolean => {
+        for (let list = lists[listAt]; list !== undefined; list = lists[listAt]) {
+          names += list.children;
+          if (!fits(list.path.length, sizes.listBytes(list.children))) return false;
+          items.push({ kind: 'children', path: list.path });
+          listAt += 1;
         }
-        namesAt += 1;
-        nodeAt = 0;
-      }
+        return true;
+      };
+      const nodeBytes = sizes.nodeBytes();
+      const addNodes = (): void => {
+        for (let of = nodes[namesAt]; of !== undefined; of = nodes[namesAt]) {
+          for (let name = of.names[nodeAt]; name !== undefined; name = of.names[nodeAt]) {
+            if (!fits(of.parent.length + 1 + name.length, nodeBytes)) return;
+            items.push(new Listed(of.parent, name, of.isNew));
+            nodeAt += 1;
+            waiting -= 1;
+          }
+          namesAt += 1;
+          nodeAt = 0;
+        }
+      };
+      if (waiting >= ENOUGH_READS * strategy.readItems || addLists()) addNodes();
       return items;
     },
   };

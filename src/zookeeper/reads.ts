@@ -1,5 +1,5 @@
 import type { WaitOptions } from '../kernel/abort.ts';
-import type { JuteReader } from '../kernel/jute.ts';
+import type { JuteReader, JuteWriter } from '../kernel/jute.ts';
 import type { NodeChildren, ReadRequest, ReadResult, Session, ZnodePath } from './api.ts';
 import type { Calls, RawCall, Ticket } from './calls.ts';
 import type { ClientLibrary } from './client-library.ts';
@@ -119,23 +119,45 @@ export function multiReadCall(
   chroot: Chroot,
   requests: readonly ReadRequest[],
 ): RawCall<readonly ReadResult[]> {
-  const paths = requests.map(({ path }) => chroot.toServer(checkPath(path)));
   return {
     op: OP.multiRead,
     write(writer) {
-      requests.forEach(({ kind }, index) => {
+      const writePath = pathWriter(chroot, writer);
+      for (const request of requests) {
         writer
-          .int(kind === 'data' ? OP.getData : OP.getChildren)
+          .int(request.kind === 'data' ? OP.getData : OP.getChildren)
           .bool(false)
           .int(-1);
-        writer.string(paths[index]).bool(false);
-      });
+        writePath(request);
+        writer.bool(false);
+      }
       writer.int(-1).bool(true).int(-1);
     },
     read(body) {
       const readNode = nodeAnswers(body);
       return requests.map(request => readResult(body, request, readNode));
     },
+  };
+}
+
+/** A name that needs no closer look. */
+const PLAIN_NAME = /^(?!\.{1,2}$)[ -.0-~]+$/;
+
+/** Writes paths; of siblings that come one after another, their directory is looked at and encoded once. @throws RollcallError INVALID_PATH */
+function pathWriter(chroot: Chroot, writer: JuteWriter): (request: ReadRequest) => void {
+  let last: { readonly parent: ZnodePath; readonly head: Buffer } | undefined;
+  const headOf = (parent: ZnodePath): Buffer => {
+    if (last?.parent !== parent) {
+      const path = chroot.toServer(checkPath(parent));
+      last = { parent, head: Buffer.from(path === '/' ? path : `${path}/`) };
+    }
+    return last.head;
+  };
+  return request => {
+    const { parent, name } = request.kind === 'data' ? request : {};
+    if (parent === undefined || name === undefined || !PLAIN_NAME.test(name))
+      writer.string(chroot.toServer(checkPath(request.path)));
+    else writer.stringOf(headOf(parent), name);
   };
 }
 
