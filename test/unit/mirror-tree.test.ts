@@ -146,3 +146,39 @@ test('bytes are kept only when asked for, and not with the large answer that the
   change(dropped, edit => edit.put('/r', stat({ czxid: 1n }), bytes));
   expect(dropped.get('/r')?.data).toBeUndefined();
 });
+
+const answer = (facts: Parameters<typeof stat>[0]) => ({
+  kind: 'data' as const,
+  path: 'not asked for',
+  stat: stat(facts),
+  data: bytes,
+});
+
+test('what is known to be new is told of as anything else, and found by its name afterwards', () => {
+  const tree = planted();
+  const made = change(tree, edit => {
+    edit.add({ parent: '/r/b', name: '1' }, answer({ czxid: 8n, ephemeralOwner: 7n }));
+    edit.add({ parent: '/r/b', name: '2' }, answer({ czxid: 9n }));
+  });
+  expect(made).toEqual(['put /r/b/1 at 8', 'put /r/b/2 at 9', 'directory /r/b at 9']);
+  expect(tree.size).toBe(7);
+  expect(tree.children('/r/b')).toEqual(['1', '2']);
+  expect(tree.get('/r/b/1')).toMatchObject({ path: '/r/b/1', czxid: 8n, ephemeralOwner: 7n });
+  expect(change(tree, edit => edit.put('/r/b/1', stat({ czxid: 8n, mzxid: 12n }), bytes))).toEqual([
+    'put /r/b/1 at 12 after 8',
+  ]);
+  expect(change(tree, edit => edit.remove('/r/b/1', 13n))).toEqual(['gone /r/b/1 by 13']);
+  expect(tree.children('/r/b')).toEqual(['2']);
+  expect(tree.listBytes('/r/b')).toBe(16 + 4 + 68 + 5);
+});
+
+test('a directory that comes after what is in it has the pzxid that those made', () => {
+  const tree = mirrorTree({ keepData: false });
+  const made = change(tree, edit => {
+    edit.add({ parent: '/r/a', name: '1' }, answer({ czxid: 8n }));
+    edit.add({ parent: '/r', name: 'a' }, answer({ czxid: 2n, pzxid: 8n }));
+    edit.add({ parent: '/r/a', name: '2' }, answer({ czxid: 9n }));
+  });
+  expect(made.at(-1)).toBe('directory /r/a at 9');
+  expect(tree.get('/r/a')?.pzxid).toBe(9n);
+});

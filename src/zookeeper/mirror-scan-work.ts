@@ -1,0 +1,137 @@
+import type { ZnodePath } from './api.ts';
+import type { MirrorParts } from './mirror-parts.ts';
+import { childOf } from './mirror-paths.ts';
+import type { ReadItem } from './mirror-reads.ts';
+import type { WatchStrategy } from './mirror-strategy.ts';
+import { placeOf } from './mirror-tree.ts';
+import { parentOf } from './path.ts';
+
+/**
+ * Of nodes that wait, so many reads are kept back before lists go on: the server makes lists while nodes are taken in here, so that
+ * neither waits for the other.
+ */
+const ENOUGH_READS = 4;
+/** Most names in the lists of one read: they are looked at in one go. */
+const READ_NAMES = 4000;
+
+/** A node to be read, as its directory's list named it. */
+class Listed {
+  readonly kind = 'data';
+  readonly parent: ZnodePath;
+  readonly name: string;
+  /** Nothing of its directory was known: it is not in the tree. */
+  readonly isNew: boolean;
+
+  constructor(parent: ZnodePath, name: string, isNew: boolean) {
+    this.parent = parent;
+    this.name = name;
+    this.isNew = isNew;
+  }
+
+  get path(): ZnodePath {
+    return childOf(this.parent, this.name);
+  }
+}
+
+export type ScanItem = Listed | Extract<ReadItem, { readonly kind: 'children' }>;
+
+/** Names of one directory that are still to be read. */
+interface Names {
+  readonly parent: ZnodePath;
+  readonly names: readonly string[];
+  readonly isNew: boolean;
+}
+
+/** What is still to be read, and what was asked for already. */
+export interface ScanWork {
+  /** A list names these nodes. */
+  addChildren(parent: ZnodePath, names: readonly string[]): void;
+  addList(path: ZnodePath, children: number): void;
+  /** It was not there when it was read: a list that names it later asks for it again. */
+  wasMissing(path: ZnodePath): void;
+  /** As many items as one read should have; empty when there is nothing to read now. */
+  take(): readonly ScanItem[];
+}
+
+export function scanWork(parts: MirrorParts, strategy: WatchStrategy): ScanWork {
+  const { tree, sizes, batchBytes } = parts;
+  const lists: { readonly path: ZnodePath; readonly children: number }[] = [];
+  // What the tree has when its list is read was known before the scan, and is asked for from the beginning: no index of 100 000
+  // paths is needed beside the tree's own.
+  const unknown = [...parts.roots, ...parts.trust.untrusted.keys()].filter(
+    path => tree.get(path) === undefined,
+  );
+  const asked = new Set<ZnodePath>(unknown);
+  const missing = new Set<ZnodePath>();
+  /** Directories of what was asked for although no list named it: their lists must not ask for it once more. */
+  const askedIn = new Set<ZnodePath>(unknown.map(parentOf));
+  const nodes: Names[] = [];
+  let waiting = 0;
+  let namesAt = 0;
+  let nodeAt = 0;
+  let listAt = 0;
+
+  const wait = (of: Names): void => {
+    nodes.push(of);
+    waiting += of.names.length;
+  };
+  for (const path of unknown) {
+    const { parent, name } = placeOf(path);
+    wait({ parent, names: [name], isNew: false });
+  }
+  for (const { path, names } of tree.listings()) wait({ parent: path, names, isNew: false });
+
+  /** Those of a directory of which something is known, or was asked for already. */
+  const unasked = (parent: ZnodePath, names: readonly string[]): readonly string[] =>
+    names.filter(name => {
+      const path = childOf(parent, name);
+      const wasAsked = tree.get(path) !== undefined || asked.has(path);
+      return !wasAsked || missing.delete(path);
+    });
+
+  return {
+    addChildren(parent, names) {
+      const isNew = !askedIn.has(parent) && tree.isEmpty(parent);
+      wait({ parent, names: isNew ? names : unasked(parent, names), isNew });
+    },
+    addList: (path, children) => void lists.push({ path, children }),
+    wasMissing(path) {
+      missing.add(path);
+      askedIn.add(parentOf(path));
+    },
+    take() {
+      const items: ScanItem[] = [];
+      let bytes = 0;
+      let names = 0;
+      const fits = (pathBytes: number, answerBytes: number): boolean => {
+        bytes += pathBytes + answerBytes;
+        if (items.length === 0) return true;
+        return items.length < strategy.readItems && bytes <= batchBytes && names <= READ_NAMES;
+      };
+      const addLists = (): boolean => {
+        for (let list = lists[listAt]; list !== undefined; list = lists[listAt]) {
+          names += list.children;
+          if (!fits(list.path.length, sizes.listBytes(list.children))) return false;
+          items.push({ kind: 'children', path: list.path });
+          listAt += 1;
+        }
+        return true;
+      };
+      const nodeBytes = sizes.nodeBytes();
+      const addNodes = (): void => {
+        for (let of = nodes[namesAt]; of !== undefined; of = nodes[namesAt]) {
+          for (let name = of.names[nodeAt]; name !== undefined; name = of.names[nodeAt]) {
+            if (!fits(of.parent.length + 1 + name.length, nodeBytes)) return;
+            items.push(new Listed(of.parent, name, of.isNew));
+            nodeAt += 1;
+            waiting -= 1;
+          }
+          namesAt += 1;
+          nodeAt = 0;
+        }
+      };
+      if (waiting >= ENOUGH_READS * strategy.readItems || addLists()) addNodes();
+      return items;
+    },
+  };
+}
