@@ -19,7 +19,7 @@ export interface Term extends Fence {
 
 /** How the master writes what it derives. */
 export interface DerivedSettings {
-  /** Between two rounds of writes, at least. Default 200. */
+  /** How long a change waits for others before it is derived and written. Default 200. */
   readonly everyMs?: number;
   /** Between two looks at flaps that left their window. Default 5 000. */
   readonly sweepEveryMs?: number;
@@ -44,8 +44,10 @@ const RETRY_MS = 1_000;
 
 interface Bell {
   ring(): void;
-  /** Resolves when it rang since the last wait, after `ms`, or when the signal aborts. */
+  /** Resolves when it rang since it was last hushed, after `ms`, or when the signal aborts. */
   wait(ms: number): Promise<void>;
+  /** What it rang for is about to be looked at. */
+  hush(): void;
 }
 
 function bell(clock: Clock, signal: AbortSignal): Bell {
@@ -62,9 +64,11 @@ function bell(clock: Clock, signal: AbortSignal): Bell {
       const timer = clock.after(ms, wake, { unref: true });
       const forget = onAbort(signal, wake);
       if (!rang) await woken.promise;
-      rang = false;
       forget();
       timer.cancel();
+    },
+    hush() {
+      rang = false;
     },
   };
 }
@@ -98,6 +102,7 @@ export async function masterDuty(options: MasterDutyOptions, term: Term): Promis
 
   /** @returns after how long to look again though nothing rings. */
   const round = async (): Promise<number> => {
+    changes.hush();
     if (view.state.kind !== 'live') return sweepEveryMs;
     try {
       await summaries.refresh();
@@ -111,9 +116,9 @@ export async function masterDuty(options: MasterDutyOptions, term: Term): Promis
 
   try {
     while (!signal.aborted) {
-      const againMs = await round();
+      await changes.wait(await round());
+      // A summary may trail: those who wait for the change itself come first, here and in ZooKeeper.
       await clock.sleep(everyMs, signal);
-      await changes.wait(againMs);
     }
   } catch (error) {
     if (hasCode(error, 'FENCED') || !signal.aborted) throw error;
