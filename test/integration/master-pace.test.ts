@@ -38,6 +38,7 @@ test('a change is written down only when others have had the time to come: those
   });
   // `/derived`, its directory of summaries, one shard, the overview.
   await eventually(() => expect(writes).toHaveLength(4));
+  await eventually(() => expect(clock.pendingTimers).toBeGreaterThan(0)); // the first round is over
   await clock.advance(200);
 
   scripted.provider('orders', 'o-1', 11n);
