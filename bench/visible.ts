@@ -1,7 +1,8 @@
 /**
  * How soon a join, a leave and a death are visible: in our aggregator's feed and over REST, beside a bare node-zookeeper-client
  * watcher (child watch, list again, read what is new). Every observer is a process of its own; ours and the bare one watch in turn,
- * so that neither waits for the other's work on a machine of few cores.
+ * so that neither waits for the other's work on a machine of few cores. Neither is measured on a server or in a process that has
+ * just started: the server is warmed up first, and the first changes of each turn are not counted.
  */
 import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
@@ -21,8 +22,15 @@ const SIZES = (process.env['BENCH_SIZES'] ?? '100,10000').split(',').map(Number)
 
 type Observer = 'ours' | 'bare' | 'rest';
 
-/** Ours and the bare watcher take turns, this often. */
-const ROUNDS = 2;
+/** Who watches, turn after turn. Each goes first as often as last: a server gets quicker as it runs, a machine slower. */
+const OURS: readonly Observer[] = ['ours', 'rest'];
+const BARE: readonly Observer[] = ['bare'];
+const TURNS = [OURS, BARE, BARE, OURS];
+const TURNS_EACH = TURNS.length / 2;
+
+/** Changes that nobody measures: the server's code is compiled as it is used, and so are the observers'. */
+const SERVER_WARM_UP = 500;
+const TURN_WARM_UP = 20;
 
 const role = (name: string, args: readonly string[]): ChildProcess =>
   fork(fileURLToPath(new URL(`./roles/${name}.js`, import.meta.url)), args);
@@ -87,33 +95,53 @@ const nobody = (): Record<Observer, number[]> => ({ ours: [], bare: [], rest: []
 /** Longer than the feed's coalescing window: every change is measured alone, on the leading edge. */
 const QUIET_MS = 70;
 
+const join = (session: Session, directory: string, index: number): Promise<{ path: string }> =>
+  session.create(`${directory}/bench-joined-`, providerBytes(serviceName(0), index), {
+    mode: 'ephemeral-sequential',
+  });
+
+async function warmUp(session: Session, directory: string): Promise<void> {
+  for (let change = 0; change < SERVER_WARM_UP; change += 2) {
+    const { path } = await join(session, directory, 900_000 + change);
+    await session.remove(path, -1);
+  }
+}
+
+/** How long after `sinceMs` each observer of the turn saw it, in their order. */
+function latencies(
+  { observers, sightings }: Turn,
+  id: string,
+  present: boolean,
+  sinceMs: number,
+): Promise<readonly number[]> {
+  return Promise.all(observers.map(async by => (await sightings.of(by, id, present)) - sinceMs));
+}
+
 async function joinsAndLeaves(session: Session, turn: Turn): Promise<void> {
-  const { directory, observers, sightings, into, first } = turn;
-  const service = serviceName(0);
-  for (let sample = 0; sample < SAMPLES / ROUNDS; sample += 1) {
-    const index = 1_000_000 + first + sample;
-    const id = `${service}-${index}`;
+  const { directory, observers, into, first } = turn;
+  for (let sample = -TURN_WARM_UP / 2; sample < SAMPLES / TURNS_EACH; sample += 1) {
+    const index = 1_000_000 + first + TURN_WARM_UP + sample;
+    const id = `${serviceName(0)}-${index}`;
     await systemClock.sleep(QUIET_MS);
     const joinedAtMs = wallNowMs();
-    const created = await session.create(
-      `${directory}/bench-joined-`,
-      providerBytes(service, index),
-      {
-        mode: 'ephemeral-sequential',
-      },
-    );
-    for (const by of observers) into.join[by].push((await sightings.of(by, id, true)) - joinedAtMs);
+    const { path } = await join(session, directory, index);
+    const joined = await latencies(turn, id, true, joinedAtMs);
     await systemClock.sleep(QUIET_MS);
     const leftAtMs = wallNowMs();
-    await session.remove(created.path, -1);
-    for (const by of observers) into.leave[by].push((await sightings.of(by, id, false)) - leftAtMs);
+    await session.remove(path, -1);
+    const left = await latencies(turn, id, false, leftAtMs);
+    if (sample < 0) continue;
+    observers.forEach((by, at) => {
+      into.join[by].push(joined[at] ?? Number.NaN);
+      into.leave[by].push(left[at] ?? Number.NaN);
+    });
   }
 }
 
 async function deaths(turn: Turn): Promise<void> {
   const { zooKeeper, observers, sightings, into, first } = turn;
   const killed = new Map<string, bigint>();
-  for (let kill = 0; kill < KILLS / ROUNDS; kill += 1) {
+  for (let kill = 0; kill < KILLS / TURNS_EACH; kill += 1) {
     const id = `victim-${first + kill}`;
     const announced = deferred<ProviderMessage>();
     const child = role('provider', [zooKeeper.connectString, '/rollcall', serviceName(0), id]);
@@ -167,16 +195,20 @@ async function measure(size: number): Promise<Latencies> {
   const into: Latencies = { join: nobody(), leave: nobody(), death: nobody() };
   const writer = await openSession({ servers, timeoutMs: 10_000 });
   await writer.connected();
-  for (let round = 0; round < ROUNDS; round += 1) {
-    for (const observers of [['ours', 'rest'], ['bare']] as const) {
-      const first = (2 * round + (observers.length - 1)) * 10_000;
-      const sightings = new Sightings();
-      const turn = { zooKeeper, directory, observers, sightings, into, first };
-      const end = await watchers(size, turn);
-      await joinsAndLeaves(writer, turn);
-      await deaths(turn);
-      end();
-    }
+  await warmUp(writer, directory);
+  for (const [at, observers] of TURNS.entries()) {
+    const turn = {
+      zooKeeper,
+      directory,
+      observers,
+      sightings: new Sightings(),
+      into,
+      first: at * 10_000,
+    };
+    const end = await watchers(size, turn);
+    await joinsAndLeaves(writer, turn);
+    await deaths(turn);
+    end();
   }
   await Promise.all([writer, ...sessions].map(session => session.close()));
   return into;

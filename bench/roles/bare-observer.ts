@@ -1,7 +1,7 @@
 /** A bare node-zookeeper-client watcher: child watch, list again, read what is new. What a service author would write. */
 import { bareChildren, bareClient, bareData } from '../anchors/node-by-node.ts';
 import { wallNowMs } from '../figures.ts';
-import { tell } from './messages.ts';
+import { tell, tellAfterwards } from './messages.ts';
 
 const [servers = '', directory = ''] = process.argv.slice(2);
 const client = await bareClient(servers);
@@ -24,7 +24,7 @@ async function look(): Promise<void> {
             ? String(record.id)
             : name;
         known.set(name, id);
-        tell({ kind: 'seen', by: 'bare', id, present: true, atMs: wallNowMs() });
+        tellAfterwards({ kind: 'seen', by: 'bare', id, present: true, atMs: wallNowMs() });
       } catch {
         // Gone again between the list and the read: the next event tells.
       }
@@ -33,7 +33,7 @@ async function look(): Promise<void> {
   for (const [name, id] of known) {
     if (present.has(name)) continue;
     known.delete(name);
-    tell({ kind: 'seen', by: 'bare', id, present: false, atMs: wallNowMs() });
+    tellAfterwards({ kind: 'seen', by: 'bare', id, present: false, atMs: wallNowMs() });
   }
 }
 

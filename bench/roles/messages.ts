@@ -19,3 +19,8 @@ export type ProviderMessage = {
 export function tell(message: ObserverMessage | ProviderMessage): void {
   process.send?.(message);
 }
+
+/** The same once the work at hand is done: telling the bench is no part of what is measured, and must not hold up what follows. */
+export function tellAfterwards(message: ObserverMessage): void {
+  setImmediate(() => tell(message));
+}

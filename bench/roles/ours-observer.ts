@@ -6,7 +6,7 @@ import { systemClock } from '../../src/kernel/clock.ts';
 import { silentLogger } from '../../src/kernel/log.ts';
 import { openSession } from '../../src/zookeeper/index.ts';
 import { wallNowMs } from '../figures.ts';
-import { tell } from './messages.ts';
+import { tell, tellAfterwards } from './messages.ts';
 
 const [servers = '', root = '', service = ''] = process.argv.slice(2);
 const session = await openSession({ servers, timeoutMs: 10_000 });
@@ -29,9 +29,9 @@ aggregator.feed.subscribe({
     const atMs = wallNowMs();
     for (const event of batch.events) {
       if (event.type === 'joined')
-        tell({ kind: 'seen', by: 'ours', id: event.provider.id, present: true, atMs });
+        tellAfterwards({ kind: 'seen', by: 'ours', id: event.provider.id, present: true, atMs });
       if (event.type === 'left')
-        tell({ kind: 'seen', by: 'ours', id: event.id, present: false, atMs });
+        tellAfterwards({ kind: 'seen', by: 'ours', id: event.id, present: false, atMs });
     }
     return true;
   },

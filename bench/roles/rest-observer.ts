@@ -1,4 +1,8 @@
-/** A consumer over HTTP: long polls of the provider list, or the event stream. */
+/**
+ * A consumer over HTTP: long polls of the provider list, or the event stream. By node:http with a connection that is kept, as a
+ * program does that waits for little: `fetch` and its web streams would take longer for an answer than all before them.
+ */
+import { Agent, get, type IncomingMessage } from 'node:http';
 import { wallNowMs } from '../figures.ts';
 import { tell } from './messages.ts';
 
@@ -9,6 +13,22 @@ interface Answer {
   readonly providers: readonly { readonly id: string }[];
 }
 
+const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+
+const ask = (path: string): Promise<IncomingMessage> =>
+  new Promise((resolve, reject) => {
+    get(`${url}${path}`, { agent }, resolve).once('error', reject);
+  });
+
+function whole(response: IncomingMessage): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    response.on('data', (chunk: Buffer) => chunks.push(chunk));
+    response.once('end', () => resolve(Buffer.concat(chunks).toString('utf8')));
+    response.once('error', reject);
+  });
+}
+
 const seen = (id: string, present: boolean, atMs: number): void =>
   tell({ kind: 'seen', by: 'rest', id, present, atMs });
 
@@ -16,8 +36,8 @@ async function poll(): Promise<void> {
   let known: ReadonlySet<string> | undefined;
   let index = '0';
   for (;;) {
-    const response = await fetch(`${url}/v1/services/${service}/providers?index=${index}&wait=60s`);
-    const answer = (await response.json()) as Answer;
+    const response = await ask(`/v1/services/${service}/providers?index=${index}&wait=60s`);
+    const answer = JSON.parse(await whole(response)) as Answer;
     const atMs = wallNowMs();
     const present = new Set(answer.providers.map(provider => provider.id));
     if (known === undefined) tell({ kind: 'ready' });
@@ -43,12 +63,12 @@ function onMessage(text: string, atMs: number): void {
 }
 
 async function stream(): Promise<void> {
-  const response = await fetch(`${url}/v1/watch?service=${service}`);
-  const decoder = new TextDecoder();
+  const response = await ask(`/v1/watch?service=${service}`);
+  response.setEncoding('utf8');
   let text = '';
-  for await (const chunk of response.body ?? []) {
+  for await (const chunk of response) {
     const atMs = wallNowMs();
-    text += decoder.decode(chunk, { stream: true });
+    text += String(chunk);
     for (let end = text.indexOf('\n\n'); end >= 0; end = text.indexOf('\n\n')) {
       onMessage(text.slice(0, end), atMs);
       text = text.slice(end + 2);
