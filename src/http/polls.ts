@@ -26,11 +26,12 @@ export interface PollAnswer {
 
 export interface Polls {
   /**
-   * Resolves when the poll is to be answered (`decidePoll`), at the latest after `waitMs`, or when the daemon shuts down.
+   * What the poll is to be answered (`decidePoll`); a promise when it has to wait for that, at the latest for `waitMs` or until the
+   * daemon shuts down. It is rejected with ABORTED when the client goes away.
    *
-   * @throws RollcallError LIMIT_REACHED when too many requests are held already, ABORTED when the client went away.
+   * @throws RollcallError LIMIT_REACHED when too many requests are held already.
    */
-  wait(options: PollOptions): Promise<PollAnswer>;
+  wait(options: PollOptions): PollAnswer | Promise<PollAnswer>;
   /** Answers everyone who waits, and from now on at once. */
   close(): void;
   readonly waiting: number;
@@ -82,15 +83,15 @@ export function createPolls(clock: Clock, maxWaiting: number): Polls {
     return decision === 'wait' ? undefined : { answer, reset: decision === 'answer-reset' };
   };
 
-  const hold = async (options: PollOptions): Promise<PollAnswer> => {
+  const hold = (options: PollOptions): Promise<PollAnswer> => {
     const untilMs = clock.nowMs() + options.waitMs;
-    const done = deferred<PollAnswer>();
+    const { promise, resolve, reject } = deferred<PollAnswer>();
     const lookWith = (waitLeftMs: number): void => {
       try {
         const answer = look(options, waitLeftMs);
-        if (answer !== undefined) done.resolve(answer);
+        if (answer !== undefined) resolve(answer);
       } catch (error) {
-        done.reject(error);
+        reject(error);
       }
     };
     const waiter: Waiter = { look: () => lookWith(untilMs - clock.nowMs()) };
@@ -98,20 +99,21 @@ export function createPolls(clock: Clock, maxWaiting: number): Polls {
     const unsubscribe = options.subscribe(() => wake(waiter));
     // A timer may fire a little before the clock says so, and nobody would look again.
     const timer = clock.after(options.waitMs, () => lookWith(0), { unref: true });
-    const forget = onAbort(options.signal, () => done.reject(abortedError('the request')));
-    try {
-      return await done.promise;
-    } finally {
+    const forget = onAbort(options.signal, () => reject(abortedError('the request')));
+    const letGo = (): void => {
       forget();
       timer.cancel();
       unsubscribe();
       woken.delete(waiter);
       waiters.delete(waiter);
-    }
+    };
+    promise.then(letGo, letGo);
+    // The very promise: each one after it would put off the answer.
+    return promise;
   };
 
   return {
-    async wait(options) {
+    wait(options) {
       const answer = look(options, options.waitMs);
       if (answer !== undefined) return answer;
       if (waiters.size >= maxWaiting) {

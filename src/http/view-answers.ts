@@ -5,7 +5,7 @@ import { clientSignal } from './client-signal.ts';
 import { type Encoded, encoded } from './encoded.ts';
 import { matchesEtag } from './etag.ts';
 import type { HttpMetrics } from './http-metrics.ts';
-import type { Polls } from './polls.ts';
+import type { PollAnswer, Polls } from './polls.ts';
 import { toJson } from './wire.ts';
 
 /** `?index=` and `?wait=`, read. */
@@ -71,16 +71,20 @@ export function createViewAnswers(view: View, polls: Polls, metrics: HttpMetrics
     return reply.send(answer.body);
   };
 
-  const held = async (
+  const held = (
     request: FastifyRequest,
     reply: FastifyReply,
     source: ViewSource,
     requested: bigint,
     waitMs: number,
-  ): Promise<FastifyReply> => {
+  ): FastifyReply | Promise<FastifyReply> => {
     const ifNoneMatch = request.headers['if-none-match'];
+    const answer = ({ answer: body, reset }: PollAnswer): FastifyReply => {
+      if (reset) reply.header('x-rollcall-reset', 'true');
+      return finish(reply, body, ifNoneMatch);
+    };
     const stopwatch = metrics.holding(reply);
-    const waiting = polls.wait({
+    const polled = polls.wait({
       requested,
       waitMs,
       read: source.read,
@@ -88,15 +92,19 @@ export function createViewAnswers(view: View, polls: Polls, metrics: HttpMetrics
       subscribe: source.subscribe,
       signal: clientSignal(reply),
     });
-    // When the client went away, nobody is there to be answered.
-    const polled = await waiting.catch(unlessAborted);
-    if (polled === undefined) {
-      metrics.abandoned(request);
-      return reply.hijack();
-    }
-    stopwatch.stop();
-    if (polled.reset) reply.header('x-rollcall-reset', 'true');
-    return finish(reply, polled.answer, ifNoneMatch);
+    if (!(polled instanceof Promise)) return answer(polled);
+    return polled.then(
+      found => {
+        stopwatch.stop();
+        return answer(found);
+      },
+      (error: unknown) => {
+        // When the client went away, nobody is there to be answered.
+        unlessAborted(error);
+        metrics.abandoned(request);
+        return reply.hijack();
+      },
+    );
   };
 
   return {
@@ -115,7 +123,7 @@ export function createViewAnswers(view: View, polls: Polls, metrics: HttpMetrics
   };
 }
 
-function unlessAborted(error: unknown): undefined {
+function unlessAborted(error: unknown): void {
   if (!isAbort(error)) throw error;
 }
 
