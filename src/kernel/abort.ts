@@ -23,18 +23,22 @@ export function deferred<T>(): Deferred<T> {
 }
 
 /** Waits for `work` until `signal` aborts; then rejects with the signal's reason. `work` itself goes on. */
-export async function abortable<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+export function abortable<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (signal === undefined) return work;
-  if (signal.aborted) work.catch(() => undefined);
-  signal.throwIfAborted();
-  const aborted = deferred<never>();
-  const onAbort = (): void => aborted.reject(signal.reason);
-  signal.addEventListener('abort', onAbort, { once: true });
-  try {
-    return await Promise.race([work, aborted.promise]);
-  } finally {
-    signal.removeEventListener('abort', onAbort);
-  }
+  // One promise and one hop: every request to ZooKeeper passes here.
+  return new Promise((resolve, reject) => {
+    const forget = onAbort(signal, () => reject(signal.reason));
+    work.then(
+      value => {
+        forget();
+        resolve(value);
+      },
+      (error: unknown) => {
+        forget();
+        reject(error);
+      },
+    );
+  });
 }
 
 /** Calls `undo` when `signal` aborts (at once if it has); the returned function takes the listener away again. */

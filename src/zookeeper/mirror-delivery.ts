@@ -66,9 +66,9 @@ export function mirrorDelivery(parts: DeliveryParts): MirrorDelivery {
       for (const change of changes)
         if (change.kind === 'gone' && tree.get(change.node.path) === undefined)
           trust.isGone(change.node.path);
+      batches.emit({ changes, watermarkBefore, eventAtMs, reason });
       metrics?.nodes(tree.size);
       for (const directory of edit.grown) listSize(tree.listBytes(directory));
-      batches.emit({ changes, watermarkBefore, eventAtMs, reason });
     },
     listSize,
     becomeLive() {

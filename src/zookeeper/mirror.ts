@@ -82,7 +82,6 @@ export function openMirrorWith(
       reason: 'watch',
       dataChanged: event.type === 'data-changed',
     });
-    delivery.touch();
     pump.wake();
   };
 
