@@ -146,6 +146,9 @@ async function deaths(turn: Turn): Promise<void> {
     const announced = deferred<ProviderMessage>();
     const child = role('provider', [zooKeeper.connectString, '/rollcall', serviceName(0), id]);
     child.once('message', (message: ProviderMessage) => announced.resolve(message));
+    child.once('exit', code =>
+      announced.reject(new Error(`${id} ended with ${String(code)} before it was announced`)),
+    );
     killed.set(id, BigInt((await announced.promise).sessionId));
     for (const by of observers) await sightings.of(by, id, true);
     await systemClock.sleep(QUIET_MS);
