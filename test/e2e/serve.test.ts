@@ -10,6 +10,7 @@ import { digestAcl } from '../../src/zookeeper/index.ts';
 import { certificates } from '../support/certificates.ts';
 import { openNodes } from '../support/nodes.ts';
 import { ask, idsOf, rollcall, serve, untilIds } from '../support/processes.ts';
+import { secureZooKeeper } from '../support/secure-zookeeper.ts';
 import { sharedServers, testServers } from '../support/zookeeper.ts';
 
 const History = z.object({
@@ -305,6 +306,25 @@ test('over TLS the same, and a certificate that is none is refused by its flag',
   expect(wrong.stderr).toMatch(
     /^rollcall: --tls-cert \S+ and --tls-key \S+: not a certificate and its key in PEM .*\n$/,
   );
+});
+
+test('to a ZooKeeper that wants TLS and a certificate, the daemon and its providers come with the flags for it', async () => {
+  await using made = await certificates();
+  const { zookeeper, servers } = await secureZooKeeper(made);
+  await using _zookeeper = zookeeper;
+  const [cert, key] = [join(folder, 'client.crt'), join(folder, 'client.key')];
+  writeFileSync(cert, made.client.cert);
+  writeFileSync(key, made.client.key);
+  const identity = ['--zookeeper-tls-cert', cert, '--zookeeper-tls-key', key];
+  const tls = ['--zookeeper-tls-ca', made.caFile, ...identity];
+  const { daemon, url } = await serve(servers, tls);
+  await using _daemon = daemon;
+  await ready(url);
+  const flags = ['--zookeeper', servers, '--id', 'h-1', '--port', '8080', ...tls];
+  await using provider = rollcall(['register', 'hello', ...flags, '--', 'sleep', '600']);
+  await untilIds(url, 'hello', ['h-1']);
+  provider.kill('SIGTERM');
+  await untilIds(url, 'hello', []);
 });
 
 test.for([
