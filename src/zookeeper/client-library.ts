@@ -13,7 +13,7 @@ import {
 } from './client-library-shape.ts';
 import type { Reply } from './pipeline.ts';
 import { emptyFrame, OP, operationName } from './protocol.ts';
-import { serverError } from './server-errors.ts';
+import { NO_NODE, serverError } from './server-errors.ts';
 import type { WatchTable } from './watch-hub.ts';
 
 /** The connection below the library, and what it needs of the session. */
@@ -51,7 +51,6 @@ export interface ClientLibrary {
 
 const SYSTEM_ERROR = -1;
 const CONNECTION_LOSS = -4;
-const NO_NODE = -101;
 /** The library throws inside the socket's handler when it is to make an exception of any other code. */
 const CODES_IT_KNOWS = new Set(
   Object.values(library.Exception).filter(value => typeof value === 'number'),

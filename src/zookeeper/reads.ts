@@ -1,12 +1,20 @@
 import type { WaitOptions } from '../kernel/abort.ts';
 import type { JuteReader, JuteWriter } from '../kernel/jute.ts';
-import type { NodeChildren, ReadRequest, ReadResult, Session, ZnodePath } from './api.ts';
+import type {
+  NodeChildren,
+  NodeData,
+  ReadRequest,
+  ReadResult,
+  Session,
+  Stat,
+  ZnodePath,
+} from './api.ts';
 import type { Calls, RawCall, Ticket } from './calls.ts';
 import type { ClientLibrary } from './client-library.ts';
 import { type Chroot, checkPath } from './path.ts';
 import { nodeAnswers } from './node-answer.ts';
 import { OP, readStat } from './protocol.ts';
-import { serverError } from './server-errors.ts';
+import { NO_NODE, serverError } from './server-errors.ts';
 
 export type Reads = Pick<
   Session,
@@ -39,14 +47,8 @@ export function reads({ calls, library, chroot }: OperationContext): Reads {
     read(options, ticket => calls.raw(ticket, call));
 
   return {
-    exists: async (path, options) => {
-      checkPath(path);
-      return read(options, ticket => library.exists(ticket, path));
-    },
-    getData: async (path, options) => {
-      checkPath(path);
-      return read(options, ticket => library.getData(ticket, path));
-    },
+    exists: async (path, options) => readRaw(options, existsCall(chroot, path)),
+    getData: async (path, options) => readRaw(options, getDataCall(chroot, path)),
     getChildren: async (path, options) => readRaw(options, getChildrenCall(chroot, path, false)),
     getAcl: async (path, options) => {
       checkPath(path);
@@ -75,6 +77,28 @@ export function reads({ calls, library, chroot }: OperationContext): Reads {
 
 function readIdentity(body: JuteReader): { readonly scheme: string; readonly id: string } {
   return { scheme: body.string() ?? '', id: body.string() ?? '' };
+}
+
+/** By our codec: with every change that a mirror is told of, one of these two is between the event and what comes of it. */
+function existsCall(chroot: Chroot, path: ZnodePath): RawCall<Stat | undefined> {
+  const serverPath = chroot.toServer(checkPath(path));
+  return {
+    op: OP.exists,
+    path,
+    accept: NO_NODE,
+    write: writer => writer.string(serverPath).bool(false),
+    read: (body, { error }) => (error === NO_NODE ? undefined : readStat(body)),
+  };
+}
+
+function getDataCall(chroot: Chroot, path: ZnodePath): RawCall<NodeData> {
+  const serverPath = chroot.toServer(checkPath(path));
+  return {
+    op: OP.getData,
+    path,
+    write: writer => writer.string(serverPath).bool(false),
+    read: body => ({ data: body.bytes() ?? Buffer.alloc(0), stat: readStat(body) }),
+  };
 }
 
 /** GetChildren2; by our codec, since lists may be long. */

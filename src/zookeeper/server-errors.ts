@@ -1,5 +1,8 @@
 import { RollcallError, type RollcallErrorCode } from '../kernel/errors.ts';
 
+/** ZooKeeper's code for a node that is not there. */
+export const NO_NODE = -101;
+
 /** `KeeperException.Code` of Apache ZooKeeper 3.8, as far as we have a code of our own. */
 const CODES: ReadonlyMap<number, RollcallErrorCode> = new Map([
   [-2, 'RUNTIME_INCONSISTENCY'],
@@ -7,7 +10,7 @@ const CODES: ReadonlyMap<number, RollcallErrorCode> = new Map([
   [-6, 'UNIMPLEMENTED'],
   [-7, 'TIMEOUT'],
   [-8, 'BAD_ARGUMENTS'],
-  [-101, 'NO_NODE'],
+  [NO_NODE, 'NO_NODE'],
   [-102, 'NO_AUTH'],
   [-103, 'BAD_VERSION'],
   [-108, 'NO_CHILDREN_FOR_EPHEMERALS'],
