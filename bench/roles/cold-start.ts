@@ -2,11 +2,14 @@ import { Registry } from 'prom-client';
 import { openAggregator } from '../../src/aggregator/index.ts';
 import { openSession } from '../../src/zookeeper/index.ts';
 import { loadNodeByNode } from '../anchors/node-by-node.ts';
+import { loadTogether } from '../anchors/read-together.ts';
 import { stallMeter } from '../figures.ts';
 
 const [role = '', servers = '', root = ''] = process.argv.slice(2);
 
-async function loadOurs(): Promise<number> {
+type Load = (servers: string, root: string) => Promise<number>;
+
+async function loadOurs(servers: string, root: string): Promise<number> {
   const session = await openSession({ servers, timeoutMs: 10_000 });
   const aggregator = await openAggregator({
     session,
@@ -23,7 +26,14 @@ async function loadOurs(): Promise<number> {
 
 const meter = stallMeter();
 const beganMs = performance.now();
-const providers = role === 'ours' ? await loadOurs() : await loadNodeByNode(servers, root);
+const loads: Readonly<Record<string, Load>> = {
+  ours: loadOurs,
+  anchor: loadNodeByNode,
+  together: loadTogether,
+};
+const load = loads[role];
+if (load === undefined) throw new Error(`there is no role ${role}`);
+const providers = await load(servers, root);
 const tookMs = performance.now() - beganMs;
 await new Promise(resolve => setImmediate(resolve));
 process.send?.({
