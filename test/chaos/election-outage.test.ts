@@ -1,7 +1,8 @@
-import { expect, onTestFinished, test, vi } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { deferred } from '../../src/kernel/abort.ts';
 import { openElection } from '../../src/recipes/index.ts';
 import { startZooKeeper } from '../../src/testing/index.ts';
+import { eventually } from '../support/eventually.ts';
 import { testSession } from '../support/session.ts';
 
 const path = '/elections/master';
@@ -20,14 +21,14 @@ test('a hold that was lost in an outage has ended, though its session is taken u
     await over.promise;
   });
   led.catch(() => undefined);
-  await vi.waitFor(() => expect(terms).toHaveLength(1), { timeout: 10_000 });
+  await eventually(() => expect(terms).toHaveLength(1));
   const { sessionId } = session;
   await zookeeper.servers[0]?.kill();
   expect(await terms[0]?.reason).toMatchObject({ code: 'CONNECTION_LOSS' });
-  await vi.waitFor(() => expect(session.state.kind).toBe('lost'), { timeout: 10_000 });
+  await eventually(() => expect(session.state.kind).toBe('lost'));
   expect(terms).toHaveLength(1);
   await zookeeper.servers[0]?.start();
-  await vi.waitFor(() => expect(terms).toHaveLength(2), { timeout: 60_000 });
+  await eventually(() => expect(terms).toHaveLength(2), { timeout: 60_000 });
   expect(session.sessionId).toBe(sessionId);
   expect(terms[1]?.token).toBeGreaterThan(terms[0]?.token ?? 0n);
   const { children } = await session.getChildren(path);

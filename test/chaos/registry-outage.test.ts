@@ -1,7 +1,8 @@
-import { expect, onTestFinished, test, vi } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { announce, layout, type Registration, subscribe } from '../../src/registry/index.ts';
 import { startZooKeeper, type ZooKeeper } from '../../src/testing/index.ts';
 import type { Session } from '../../src/zookeeper/index.ts';
+import { eventually } from '../support/eventually.ts';
 import { createsOf, testSession } from '../support/session.ts';
 
 const SESSIONS = 5;
@@ -43,13 +44,13 @@ async function crowd(timeoutMs = TIMEOUT_MS): Promise<Crowd> {
 }
 
 const allProven = (registrations: readonly Registration[]): Promise<void> =>
-  vi.waitFor(
+  eventually(
     () => expect(registrations.map(({ proof }) => proof.state)).not.toContain('unproven'),
     { timeout: 60_000 },
   );
 
 const allLost = (sessions: readonly Session[]): Promise<void> =>
-  vi.waitFor(() => expect(sessions.every(({ state }) => state.kind === 'lost')).toBe(true), {
+  eventually(() => expect(sessions.every(({ state }) => state.kind === 'lost')).toBe(true), {
     timeout: 30_000,
   });
 
@@ -62,7 +63,7 @@ test('after an outage of three session timeouts every provider is there as it wa
   await server?.kill();
   await allLost(sessions);
   expect(registrations.map(({ proof }) => proof.state)).not.toContain('proven');
-  await vi.waitFor(() => expect(performance.now() - downSinceMs).toBeGreaterThan(3 * TIMEOUT_MS), {
+  await eventually(() => expect(performance.now() - downSinceMs).toBeGreaterThan(3 * TIMEOUT_MS), {
     timeout: 30_000,
   });
   await server?.start();
@@ -99,10 +100,10 @@ test('a subscriber outlives a restart of the server with the same set, and tells
   const told: string[] = [];
   subscription.onEvent(({ type }) => told.push(type));
   await zookeeper.servers[0]?.kill();
-  await vi.waitFor(() => expect(subscription.state.kind).toBe('stale'), { timeout: 30_000 });
+  await eventually(() => expect(subscription.state.kind).toBe('stale'), { timeout: 30_000 });
   expect(subscription.providers()).toBe(before);
   await zookeeper.servers[0]?.start();
-  await vi.waitFor(() => expect(subscription.state.kind).toBe('live'), { timeout: 60_000 });
+  await eventually(() => expect(subscription.state.kind).toBe('live'), { timeout: 60_000 });
   await allProven(registrations);
   expect(subscription.providers()).toEqual(before);
   expect(new Set(told)).toEqual(new Set(['set', 'state']));

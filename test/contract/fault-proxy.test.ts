@@ -1,7 +1,8 @@
 import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, expect, test } from 'vitest';
 import { type FaultProxy, faultProxy } from '../../src/testing/index.ts';
+import { eventually } from '../support/eventually.ts';
 
 interface Peer {
   readonly socket: Socket;
@@ -48,7 +49,7 @@ async function pair(): Promise<{ readonly near: Peer; readonly far: Peer }> {
   const before = accepted.length;
   const near = peer(connect(proxy.port, '127.0.0.1'));
   await once(near.socket, 'connect');
-  await vi.waitFor(() => expect(accepted.length).toBe(before + 1));
+  await eventually(() => expect(accepted.length).toBe(before + 1));
   const far = accepted[before];
   if (far === undefined) throw new Error('not accepted');
   return { near, far };
@@ -60,7 +61,7 @@ async function roundTrip(
 ): Promise<void> {
   near.socket.write(`up ${mark};`);
   far.socket.write(`down ${mark};`);
-  await vi.waitFor(() => {
+  await eventually(() => {
     expect(far.received()).toContain(`up ${mark};`);
     expect(near.received()).toContain(`down ${mark};`);
   });
@@ -72,7 +73,7 @@ test('bytes pass in both directions, a close passes on, and both are counted', a
   expect(proxy.connections).toBe(1);
   both.near.socket.end();
   await both.far.closed;
-  await vi.waitFor(() => expect(proxy.connections).toBe(0));
+  await eventually(() => expect(proxy.connections).toBe(0));
   expect(proxy.accepted).toBe(1);
   expect(proxy.passed).toEqual({ upBytes: 5, downBytes: 7 });
 });
@@ -94,11 +95,11 @@ test('pausing one direction holds its bytes and the end of the connection, while
   far.socket.write('held 1;');
   far.socket.end('held 2;');
   near.socket.write('goes up;');
-  await vi.waitFor(() => expect(far.received()).toBe('goes up;'));
+  await eventually(() => expect(far.received()).toBe('goes up;'));
   expect(near.received()).toBe('');
   expect(near.socket.readableEnded).toBe(false);
   proxy.resume('down');
-  await vi.waitFor(() => expect(near.received()).toBe('held 1;held 2;'));
+  await eventually(() => expect(near.received()).toBe('held 1;held 2;'));
   await near.closed;
 });
 
@@ -110,7 +111,7 @@ test('a connection made while both directions are paused is accepted and mute', 
   const other = await pair();
   expect([both.far.received(), both.near.received(), other.far.received()]).toEqual(['', '', '']);
   proxy.resume('both');
-  await vi.waitFor(() =>
+  await eventually(() =>
     expect([both.far.received(), both.near.received()]).toEqual(['hello;', 'welcome;']),
   );
 });
@@ -120,7 +121,7 @@ test('a reset behind a paused direction is not seen in front of it', async () =>
   proxy.pause('up');
   near.socket.resetAndDestroy();
   far.socket.write('still there;');
-  await vi.waitFor(() => expect(proxy.passed.downBytes).toBe(12));
+  await eventually(() => expect(proxy.passed.downBytes).toBe(12));
   expect(far.socket.destroyed).toBe(false);
   proxy.resume('up');
   await far.closed;
@@ -144,12 +145,12 @@ test('a delay keeps the order, and ends with heal', async () => {
   proxy.delay(40);
   const began = performance.now();
   far.socket.write('late 1;');
-  await vi.waitFor(() => expect(near.received()).toBe('late 1;'));
+  await eventually(() => expect(near.received()).toBe('late 1;'));
   expect(performance.now() - began).toBeGreaterThanOrEqual(39);
   far.socket.write('late 2;');
   await proxy.heal();
   far.socket.write('prompt;');
-  await vi.waitFor(() => expect(near.received()).toBe('late 1;late 2;prompt;'));
+  await eventually(() => expect(near.received()).toBe('late 1;late 2;prompt;'));
 });
 
 test('dropped connections are reset on both sides, and new ones are accepted', async () => {

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { describe, expect, test, vi } from 'vitest';
 import { deferred } from '../../src/kernel/abort.ts';
 import type { Acl } from '../../src/zookeeper/api.ts';
+import { eventually } from '../support/eventually.ts';
 import { caughtUp, mirrorRig, plant, strategies } from '../support/mirror-rig.ts';
 import { swallowing, withOperations } from '../support/session-double.ts';
 
@@ -85,7 +86,7 @@ describe.each(strategies)('%s', strategy => {
     await rig.writer.setData('/m/a/n0', Buffer.from('missed'), -1);
     await rig.reader.sync('/');
     deaf = false;
-    await vi.waitFor(() => expect(record.batches.at(-1)?.reason).toBe('audit'), { timeout: 5000 });
+    await eventually(() => expect(record.batches.at(-1)?.reason).toBe('audit'));
     await rig.agrees(mirror, record);
   });
 
@@ -128,7 +129,7 @@ describe.each(strategies)('%s', strategy => {
     expect(mirror.untrusted.get('/m/a/n1')).toMatchObject({ code: 'NO_AUTH' });
     expect(record.replayed.get('/m/a/n1')?.data).toBe('known');
     await rig.proxy.cut();
-    await vi.waitFor(() => expect(mirror.state.kind).toBe('stale'));
+    await eventually(() => expect(mirror.state.kind).toBe('stale'));
     await rig.proxy.heal();
     await caughtUp(mirror, rig.reader, rig.writer);
     expect(mirror.get('/m/a/n1')?.data?.toString()).toBe('known');

@@ -2,6 +2,7 @@ import { describe, expect, test, vi } from 'vitest';
 import { abortable, deferred } from '../../src/kernel/abort.ts';
 import { RollcallError } from '../../src/kernel/errors.ts';
 import type { Session } from '../../src/zookeeper/api.ts';
+import { eventually } from '../support/eventually.ts';
 import { caughtUp, mirrorRig, plant, strategies } from '../support/mirror-rig.ts';
 import { withOperations } from '../support/session-double.ts';
 
@@ -32,7 +33,7 @@ describe.each(strategies)('%s', strategy => {
     await mirror.ready();
     await caughtUp(mirror, rig.reader, rig.writer);
     await rig.proxy.cut();
-    await vi.waitFor(() => expect(mirror.state.kind).toBe('stale'));
+    await eventually(() => expect(mirror.state.kind).toBe('stale'));
     const [stood, batches, size] = [mirror.watermark, record.batches.length, mirror.size];
     await rig.writer.setData('/m/a/n0', Buffer.from('changed'), -1);
     await rig.writer.remove('/m/b/n0', -1);
@@ -81,7 +82,7 @@ describe.each(strategies)('%s', strategy => {
     await mirror.ready();
     await caughtUp(mirror, rig.reader, rig.writer);
     await rig.proxy.cut();
-    await vi.waitFor(() => expect(mirror.state.kind).toBe('stale'));
+    await eventually(() => expect(mirror.state.kind).toBe('stale'));
     const [stood, batches] = [mirror.watermark, record.batches.length];
     await Promise.all(
       ['a', 'b'].map(name => rig.writer.setData(`/m/${name}/n1`, Buffer.from('changed'), -1)),
@@ -121,7 +122,7 @@ describe.each(strategies)('%s', strategy => {
     await rig.writer.remove('/m/a/n0', -1);
     await asked.promise;
     await rig.proxy.cut();
-    await vi.waitFor(() => expect(mirror.state.kind).toBe('stale'));
+    await eventually(() => expect(mirror.state.kind).toBe('stale'));
     held = false;
     await rig.writer.create('/m/a/n0', Buffer.from('made again'));
     await rig.proxy.heal();
@@ -137,10 +138,10 @@ describe.each(strategies)('%s', strategy => {
     const { epoch } = rig.reader;
     await rig.reader.create('/held', Buffer.alloc(0), { mode: 'ephemeral' });
     await rig.proxy.cut();
-    await vi.waitFor(() => expect(rig.reader.state.kind).toBe('lost'), { timeout: 5000 });
+    await eventually(() => expect(rig.reader.state.kind).toBe('lost'));
     await rig.writer.remove('/m/a/n0', -1);
     // The server must have forgotten the old session too: its ephemeral node goes then.
-    await vi.waitFor(async () => expect(await rig.writer.exists('/held')).toBeUndefined(), {
+    await eventually(async () => expect(await rig.writer.exists('/held')).toBeUndefined(), {
       timeout: 10_000,
       interval: 50,
     });

@@ -1,5 +1,6 @@
 import { describe, expect, test, vi } from 'vitest';
 import { deferred } from '../../src/kernel/abort.ts';
+import { eventually } from '../support/eventually.ts';
 import { mirrored, readDirectly } from '../support/mirror-record.ts';
 import { caughtUp, mirrorRig, plant, strategies } from '../support/mirror-rig.ts';
 import { withOperations } from '../support/session-double.ts';
@@ -132,10 +133,10 @@ describe.each(strategies)('%s', strategy => {
     await mirror.ready();
     held = true;
     const { mzxid } = await rig.writer.setData('/m/a/n0', Buffer.from('1'), -1);
-    await vi.waitFor(() => expect(mirror.pendingMark('/m/a')).toBeDefined());
+    await eventually(() => expect(mirror.pendingMark('/m/a')).toBeDefined());
     await rig.writer.setData('/m/b/n0', Buffer.from('2'), -1);
     await rig.reader.sync('/');
-    await vi.waitFor(() => expect(record.replayed.get('/m/b/n0')?.data).toBe('2'));
+    await eventually(() => expect(record.replayed.get('/m/b/n0')?.data).toBe('2'));
     expect(mirror.watermark).toBeLessThan(mzxid);
     expect(mirror.pendingMark('/m/a')).toBeLessThan(mzxid);
     expect(mirror.pendingMark('/m/a/n0')).toBe(mirror.watermark);
@@ -143,7 +144,7 @@ describe.each(strategies)('%s', strategy => {
     expect(mirror.pendingMark('/')).toBe(mirror.watermark);
     expect(mirror.pendingMark('/m/b')).toBeUndefined();
     gate.resolve();
-    await vi.waitFor(() => expect(mirror.pendingMark('/')).toBeUndefined());
+    await eventually(() => expect(mirror.pendingMark('/')).toBeUndefined());
     await rig.agrees(mirror, record);
   });
 
@@ -156,7 +157,7 @@ describe.each(strategies)('%s', strategy => {
     mirror.onWatermark(() => seen.push(mirror.watermark));
     await rig.writer.create('/elsewhere');
     await rig.reader.sync('/');
-    await vi.waitFor(() => expect(seen.at(-1)).toBeGreaterThanOrEqual(rig.writer.lastZxid));
+    await eventually(() => expect(seen.at(-1)).toBeGreaterThanOrEqual(rig.writer.lastZxid));
   });
 
   test('a listener that throws is told on, and changes nothing', async () => {
@@ -201,7 +202,7 @@ describe.each(strategies)('%s', strategy => {
     const events = vi.fn();
     await rig.reader.addWatch('/', 'persistent-recursive', events);
     await rig.writer.setData('/m/a/n0', Buffer.from('late'), -1);
-    await vi.waitFor(() => expect(events).toHaveBeenCalled());
+    await eventually(() => expect(events).toHaveBeenCalled());
     expect(record.batches).toHaveLength(batches);
     expect(rig.reader.requestCounts['removeWatches']).toBe(strategy === 'child-lists' ? 2 * 5 : 1);
     await expect(mirror.audit()).rejects.toMatchObject({ code: 'ABORTED' });

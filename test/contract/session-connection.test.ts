@@ -1,5 +1,5 @@
 import { connect, createServer } from 'node:net';
-import { expect, test, vi } from 'vitest';
+import { expect, test } from 'vitest';
 import { faultProxy, startZooKeeper } from '../../src/testing/index.ts';
 import {
   CREATOR_ALL_ACL,
@@ -9,6 +9,7 @@ import {
   READ_ONLY_ACL,
 } from '../../src/zookeeper/acl.ts';
 import { openSession } from '../../src/zookeeper/session.ts';
+import { eventually } from '../support/eventually.ts';
 import { scriptedServer } from '../support/scripted-server.ts';
 import { sharedServers, testServers } from '../support/zookeeper.ts';
 
@@ -88,7 +89,7 @@ test('an operation that was called while the connection was away has the right t
   await using session = await openSession({ servers: proxy.address + chrootOf(servers), auth });
   await session.create('/mine', Buffer.from('x'), { acl: CREATOR_ALL_ACL });
   await proxy.cut();
-  await vi.waitFor(() => expect(session.state.kind).toBe('suspended'), patience);
+  await eventually(() => expect(session.state.kind).toBe('suspended'), patience);
   const reading = session.getData('/mine');
   await proxy.heal();
   expect((await reading).data.toString()).toBe('x');
@@ -181,7 +182,7 @@ test('a session goes on at another server of the ensemble when its own is killed
   const used = session.server;
   const victim = zookeeper.servers.find(server => server.address === used);
   await victim?.kill();
-  await vi.waitFor(() => expect(session.server).not.toBe(used), patience);
+  await eventually(() => expect(session.server).not.toBe(used), patience);
   await session.connected();
   expect(session.server).not.toBe(used);
   expect(session.epoch).toBe(1);
@@ -251,7 +252,7 @@ test('TTL nodes are made where the server allows them, and refused where not', a
     ttlMs: 200,
   });
   expect(path).toBe('/t-0000000000');
-  await vi.waitFor(async () => expect(await session.exists(path)).toBeUndefined(), patience);
+  await eventually(async () => expect(await session.exists(path)).toBeUndefined(), patience);
   await using strict = await startZooKeeper({
     properties: { 'zookeeper.extendedTypesEnabled': 'false' },
   });

@@ -1,9 +1,10 @@
 import { createServer, type Socket } from 'node:net';
-import { expect, test, vi } from 'vitest';
+import { expect, test } from 'vitest';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { RollcallError } from '../../src/kernel/errors.ts';
 import { nextTurn } from '../../src/kernel/turn.ts';
 import { openLink } from '../../src/zookeeper/link.ts';
+import { eventually } from '../support/eventually.ts';
 
 interface Peer extends AsyncDisposable {
   readonly port: number;
@@ -58,11 +59,11 @@ test('a flood of frames is handled in slices: other work gets its turn, the orde
       gone: () => undefined,
     },
   );
-  await vi.waitFor(() => expect(other.accepted).toHaveLength(1));
+  await eventually(() => expect(other.accepted).toHaveLength(1));
   nextTurn(turn);
   const count = 50_000;
   other.accepted[0]?.write(frames(count));
-  await vi.waitFor(() => expect(seen).toHaveLength(count), { timeout: 10_000 });
+  await eventually(() => expect(seen).toHaveLength(count));
   busy = false;
   expect(seen.every((value, index) => value === index)).toBe(true);
   const most = turns.reduce(
@@ -87,9 +88,9 @@ test('after a link was destroyed nothing more comes of it, not even what was rec
       gone: error => void calls.push(error.message),
     },
   );
-  await vi.waitFor(() => expect(other.accepted).toHaveLength(1));
+  await eventually(() => expect(other.accepted).toHaveLength(1));
   other.accepted[0]?.write(frames(100));
-  await vi.waitFor(() => expect(calls).toHaveLength(3));
+  await eventually(() => expect(calls).toHaveLength(3));
   link.write(frames(1));
   link.destroy(new RollcallError('CONNECTION_LOSS', 'again'));
   expect(calls).toEqual(['opened', 'frame', 'enough']);

@@ -1,9 +1,10 @@
 import { createServer } from 'node:net';
-import { expect, test, vi } from 'vitest';
+import { expect, test } from 'vitest';
 import { faultProxy, manualClock, startZooKeeper } from '../../src/testing/index.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import type { SessionState } from '../../src/zookeeper/api.ts';
 import { openSession } from '../../src/zookeeper/session.ts';
+import { eventually } from '../support/eventually.ts';
 import { SCRIPTED_SESSION, scriptedServer } from '../support/scripted-server.ts';
 import { sharedServers, testServers } from '../support/zookeeper.ts';
 
@@ -18,7 +19,7 @@ test('a server that is frozen is noticed: suspended, then lost, without a word f
   session.onState(({ kind }) => states.push(kind));
   const { signal } = session;
   zookeeper.servers[0]?.freeze();
-  await vi.waitFor(() => expect(session.state.kind).toBe('lost'), patience);
+  await eventually(() => expect(session.state.kind).toBe('lost'), patience);
   expect(states).toEqual(['suspended', 'lost']);
   expect(signal.aborted).toBe(true);
   expect(session.trusted()).toBe(false);
@@ -38,7 +39,7 @@ test('an ensemble that was down for longer than the timeout expires nobody: the 
   await session.create('/mine', Buffer.alloc(0), { mode: 'ephemeral' });
   const { sessionId } = session;
   await zookeeper.servers[0]?.kill();
-  await vi.waitFor(() => expect(session.state.kind).toBe('lost'), patience);
+  await eventually(() => expect(session.state.kind).toBe('lost'), patience);
   await zookeeper.servers[0]?.start();
   await session.connected();
   expect(session.sessionId).toBe(sessionId);
@@ -55,7 +56,7 @@ test('a partition shorter than the timeout suspends, and keeps the epoch', async
   await session.connected();
   const { signal } = session;
   await proxy.cut();
-  await vi.waitFor(() => expect(session.state.kind).toBe('suspended'), patience);
+  await eventually(() => expect(session.state.kind).toBe('suspended'), patience);
   await proxy.heal();
   await session.connected();
   expect(session.epoch).toBe(1);
@@ -75,7 +76,7 @@ test('bytes that arrive do not make a server alive: only answers do', async () =
     }
   };
   const talking = talk();
-  await vi.waitFor(() => expect(session.state.kind).not.toBe('connected'), patience);
+  await eventually(() => expect(session.state.kind).not.toBe('connected'), patience);
   chatter.abort();
   await talking;
 });
@@ -95,7 +96,7 @@ test('a client that only receives pings all the same', async () => {
     }
   };
   const talking = talk();
-  await vi.waitFor(() => expect(session.requestCounts['ping']).toBeGreaterThanOrEqual(4), patience);
+  await eventually(() => expect(session.requestCounts['ping']).toBeGreaterThanOrEqual(4), patience);
   chatter.abort();
   await talking;
   expect(session.state).toEqual({ kind: 'connected', epoch: 1 });
@@ -124,7 +125,7 @@ test('an answer that comes too late does not bring a session back to life', asyn
   session.onState(({ kind }) => states.push(kind));
   proxy.pause('down');
   const read = session.exists('/').catch((error: unknown) => error);
-  await vi.waitFor(() => expect(session.requestCounts['exists']).toBe(1));
+  await eventually(() => expect(session.requestCounts['exists']).toBe(1));
   clock.jump(4100);
   proxy.resume('down');
   expect(await read).toMatchObject({ code: 'SESSION_LOST' });
@@ -181,7 +182,7 @@ test('a handshake that nobody answers leaves time for another before the session
   const attached: boolean[] = [];
   session.onAttached(({ resumed }) => attached.push(resumed));
   const read = session.exists('/').catch((error: unknown) => error);
-  await vi.waitFor(() => expect(attached).toEqual([true]), { timeout: 10_000 });
+  await eventually(() => expect(attached).toEqual([true]));
   expect(states).toEqual(['suspended', 'connected']);
   await read;
 });
@@ -201,8 +202,8 @@ test('a server that takes nobody is not asked at speed', async () => {
   const session = await openSession({ servers: `127.0.0.1:${port}`, clock, random: () => 0 });
   const waits: number[] = [];
   for (let round = 1; round <= 8; round += 1) {
-    await vi.waitFor(() => expect(connections).toBe(round));
-    await vi.waitFor(() => expect(clock.pendingTimers).toBe(1));
+    await eventually(() => expect(connections).toBe(round));
+    await eventually(() => expect(clock.pendingTimers).toBe(1));
     const before = clock.nowMs();
     while (connections === round) {
       await clock.advance(5);
@@ -220,7 +221,7 @@ test('close ends although no server can be reached', async () => {
   const session = await openSession({ servers: proxy.address, timeoutMs: 1500 });
   await session.connected();
   await proxy.cut();
-  await vi.waitFor(() => expect(session.state.kind).toBe('suspended'), patience);
+  await eventually(() => expect(session.state.kind).toBe('suspended'), patience);
   const waiting = session.getData('/').catch((error: unknown) => error);
   await session.close();
   expect(session.state).toEqual({ kind: 'closed' });
@@ -236,7 +237,7 @@ test('close takes the ephemeral nodes with it, also while the session is on its 
   const session = await openSession({ servers: proxy.address + chroot, timeoutMs: 20_000 });
   await session.create('/e', Buffer.alloc(0), { mode: 'ephemeral' });
   proxy.dropConnections();
-  await vi.waitFor(() => expect(session.state.kind).toBe('suspended'), patience);
+  await eventually(() => expect(session.state.kind).toBe('suspended'), patience);
   await session.close();
   expect(await observer.exists('/e')).toBeUndefined();
 });
@@ -250,7 +251,7 @@ test('an ensemble that was rebuilt from nothing, and is behind what we saw, take
   await first.close();
   await using second = await startZooKeeper({ port });
   expect(second.connectString).toBe(`127.0.0.1:${port}`);
-  await vi.waitFor(() => expect(session.state.kind).toBe('connected'), patience);
+  await eventually(() => expect(session.state.kind).toBe('connected'), patience);
   expect(session.epoch).toBe(2);
   expect(await session.exists('/n1')).toBeUndefined();
   expect(session.lastZxid).toBeLessThan(seen);
@@ -271,9 +272,9 @@ test('a server without a quorum closes handshakes too, and the old session outli
   const { sessionId } = session;
   const [, second, third] = zookeeper.servers;
   await Promise.all([second?.kill(), third?.kill()]);
-  await vi.waitFor(() => expect(session.state.kind).toBe('lost'), patience);
+  await eventually(() => expect(session.state.kind).toBe('lost'), patience);
   tries = 0;
-  await vi.waitFor(() => expect(tries).toBeGreaterThanOrEqual(24), patience);
+  await eventually(() => expect(tries).toBeGreaterThanOrEqual(24), patience);
   await Promise.all([second?.start(), third?.start()]);
   await session.connected();
   expect(session.sessionId).toBe(sessionId);

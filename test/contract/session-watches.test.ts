@@ -1,7 +1,8 @@
-import { expect, test, vi } from 'vitest';
+import { expect, test } from 'vitest';
 import { faultProxy, startZooKeeper } from '../../src/testing/index.ts';
 import type { WatchEvent } from '../../src/zookeeper/api.ts';
 import { openSession } from '../../src/zookeeper/session.ts';
+import { eventually } from '../support/eventually.ts';
 import { sharedServers, testServers } from '../support/zookeeper.ts';
 
 const patience = { timeout: 15_000, interval: 5 };
@@ -175,14 +176,14 @@ test('a wait that was given up leaves no watch behind, and is never called', asy
     session.watchChildren('/n', listen, { signal: giveUp.signal }),
     session.addWatch('/n/deep', 'persistent', listen, { signal: giveUp.signal }),
   ].map(wait => wait.catch((error: unknown) => error));
-  await vi.waitFor(
+  await eventually(
     async () => expect(await zookeeper.servers[0]?.ask('wchs')).toMatch(/Total watches:[1-9]/),
     patience,
   );
   giveUp.abort(new Error('enough'));
   for (const end of await Promise.all(waits)) expect(end).toMatchObject({ message: 'enough' });
   proxy.resume('down');
-  await vi.waitFor(
+  await eventually(
     async () => expect(await zookeeper.servers[0]?.ask('wchs')).toContain('Total watches:0'),
     patience,
   );
@@ -256,7 +257,7 @@ test('watches are in place again after a reconnect, and one-shots tell what was 
   const attached: boolean[] = [];
   watcher.onAttached(({ resumed }) => attached.push(resumed));
   await proxy.cut();
-  await vi.waitFor(() => expect(watcher.state.kind).toBe('suspended'), patience);
+  await eventually(() => expect(watcher.state.kind).toBe('suspended'), patience);
   await writer.setData('/a', Buffer.from('1'), -1);
   await writer.create('/b');
   await proxy.heal();
@@ -284,7 +285,7 @@ test('twelve thousand watches with long paths survive a reconnect', async () => 
   const paths = Array.from({ length: 12_000 }, (_, index) => `/${name}${index}`);
   await Promise.all(paths.map(path => watcher.watchExists(path, listen)));
   proxy.dropConnections();
-  await vi.waitFor(() => expect(watcher.state.kind).toBe('suspended'), patience);
+  await eventually(() => expect(watcher.state.kind).toBe('suspended'), patience);
   await watcher.connected();
   expect(watcher.requestCounts['setWatches']).toBeGreaterThan(8);
   for (const path of [paths[0], paths[6000], paths.at(-1)]) await writer.create(path ?? '');
@@ -305,13 +306,13 @@ test('watches go over to a new session when the old one is gone', async () => {
   await watcher.addWatch('/', 'persistent-recursive', always.listen);
   const { sessionId } = watcher;
   await proxy.cut();
-  await vi.waitFor(
+  await eventually(
     async () =>
       expect(await zookeeper.servers[0]?.ask('cons')).not.toContain(`0x${sessionId?.toString(16)}`),
     patience,
   );
-  await vi.waitFor(() => expect(watcher.state.kind).toBe('lost'), patience);
-  await vi.waitFor(
+  await eventually(() => expect(watcher.state.kind).toBe('lost'), patience);
+  await eventually(
     async () =>
       expect(await zookeeper.servers[0]?.ask('dump')).not.toContain(`0x${sessionId?.toString(16)}`),
     patience,

@@ -1,6 +1,7 @@
-import { expect, test, vi } from 'vitest';
+import { expect, test } from 'vitest';
 import { faultProxy, startZooKeeper } from '../../src/testing/index.ts';
 import { openSession } from '../../src/zookeeper/session.ts';
+import { eventually } from '../support/eventually.ts';
 import { scriptedServer } from '../support/scripted-server.ts';
 import { sharedServers, testServers } from '../support/zookeeper.ts';
 
@@ -83,7 +84,7 @@ test('a protected create whose answer was lost makes exactly one node', async ()
       (await observer.getChildren('/')).children.filter(name => name.startsWith(guid));
     proxy.pause('down');
     const creating = session.create(`/${names[mode]}`, Buffer.from(mode), { mode, guid });
-    await vi.waitFor(async () => expect(await ours()).toHaveLength(1), patience);
+    await eventually(async () => expect(await ours()).toHaveLength(1), patience);
     proxy.dropConnections();
     await proxy.heal();
     const created = await creating;
@@ -102,7 +103,7 @@ test('without a GUID, a create whose answer was lost fails, and is not repeated'
   const creating = session
     .create('/n-', Buffer.alloc(0), { mode: 'persistent-sequential' })
     .catch((error: unknown) => error);
-  await vi.waitFor(
+  await eventually(
     async () => expect((await observer.getChildren('/')).children).toHaveLength(1),
     patience,
   );
@@ -130,7 +131,7 @@ test('a create that was given up while its answer was on the way leaves no node'
         signal: giveUp.signal,
       })
       .catch((error: unknown) => error);
-    await vi.waitFor(
+    await eventually(
       async () => expect((await observer.getChildren('/')).children).toHaveLength(1),
       patience,
     );
@@ -138,7 +139,7 @@ test('a create that was given up while its answer was on the way leaves no node'
     expect(await creating).toMatchObject({ message: 'enough' });
     if (cut) proxy.dropConnections();
     await proxy.heal();
-    await vi.waitFor(
+    await eventually(
       async () => expect((await observer.getChildren('/')).children).toEqual([]),
       patience,
     );
@@ -151,7 +152,7 @@ test('a write that was given up before it was sent is never sent', async () => {
   await using session = await openSession({ servers: proxy.address + chrootOf(servers) });
   await session.create('/n', Buffer.from('old'));
   await proxy.cut();
-  await vi.waitFor(() => expect(session.state.kind).toBe('suspended'), patience);
+  await eventually(() => expect(session.state.kind).toBe('suspended'), patience);
   const giveUp = new AbortController();
   const writing = session
     .setData('/n', Buffer.from('new'), -1, { signal: giveUp.signal })
@@ -174,7 +175,7 @@ test('reads and idempotent writes go on through a lost connection; a compare-and
   const write = session.setData('/n', Buffer.from('any'), -1);
   const removal = session.remove('/gone', -1);
   const compared = session.setData('/n', Buffer.from('cas'), 7).catch((error: unknown) => error);
-  await vi.waitFor(() => expect(session.requestCounts['remove']).toBe(before + 1), patience);
+  await eventually(() => expect(session.requestCounts['remove']).toBe(before + 1), patience);
   proxy.dropConnections();
   await proxy.heal();
   expect((await read).data.length).toBe(3);
@@ -188,7 +189,7 @@ test('what waits for a connection is told when the session is lost', async () =>
   await using session = await openSession({ servers: proxy.address, timeoutMs: 1500 });
   await session.connected();
   await proxy.cut();
-  await vi.waitFor(() => expect(session.state.kind).toBe('suspended'), patience);
+  await eventually(() => expect(session.state.kind).toBe('suspended'), patience);
   const waits = [
     session.getData('/'),
     session.create('/never', Buffer.alloc(0), { mode: 'ephemeral' }),

@@ -10,6 +10,7 @@ import {
   startZooKeeper,
   type ZooKeeperServer,
 } from '../../src/testing/index.ts';
+import { eventually } from '../support/eventually.ts';
 import { createNode } from '../support/zookeeper.ts';
 
 const nodeCount = async (server: ZooKeeperServer): Promise<number> =>
@@ -55,7 +56,7 @@ test('a frozen server accepts and does not answer; thawed it answers; a frozen o
   server.freeze();
   await expect(ask('ruok')).rejects.toMatchObject({ code: 'TIMEOUT' });
   server.thaw();
-  await vi.waitFor(async () => expect(await ask('ruok')).toBe('imok'));
+  await eventually(async () => expect(await ask('ruok')).toBe('imok'));
   server.freeze();
   await server.stop();
   expect(server.running).toBe(false);
@@ -68,13 +69,10 @@ test('an ensemble of three goes on without its leader, which comes back as a fol
   const leader = zookeeper.servers[modes.indexOf('leader')];
   const others = zookeeper.servers.filter(server => server !== leader);
   await leader?.kill();
-  await vi.waitFor(
-    async () => {
-      const now = await Promise.all(others.map(server => server.mode()));
-      expect(now.map(String).toSorted()).toEqual(['follower', 'leader']);
-    },
-    { timeout: 20_000 },
-  );
+  await eventually(async () => {
+    const now = await Promise.all(others.map(server => server.mode()));
+    expect(now.map(String).toSorted()).toEqual(['follower', 'leader']);
+  });
   await leader?.start();
   expect(await leader?.mode()).toBe('follower');
 });
@@ -122,8 +120,8 @@ test('the server and its folder go when the process that started it is killed wi
   const { pid, folder } = await firstAnswer(owner);
   expect(isAlive(pid)).toBe(true);
   owner.kill('SIGKILL');
-  await vi.waitFor(() => expect(isAlive(pid)).toBe(false), { timeout: 10_000 });
-  await vi.waitFor(() => expect(existsSync(folder)).toBe(false), { timeout: 10_000 });
+  await eventually(() => expect(isAlive(pid)).toBe(false));
+  await eventually(() => expect(existsSync(folder)).toBe(false));
 });
 
 function firstAnswer(

@@ -1,7 +1,8 @@
 import { connect } from 'node:net';
 import supertest from 'supertest';
-import { expect, test, vi } from 'vitest';
+import { expect, test } from 'vitest';
 import { RollcallError } from '../../src/kernel/errors.ts';
+import { eventually } from '../support/eventually.ts';
 import { httpDaemon, type HttpDaemon } from '../support/http-daemon.ts';
 
 const PROBLEM = 'application/problem+json; charset=utf-8';
@@ -19,7 +20,7 @@ async function rawAnswer(daemon: HttpDaemon, bytes: string | Buffer): Promise<st
     closed = true;
   });
   socket.write(bytes);
-  await vi.waitFor(() => expect(closed).toBe(true), { timeout: 5_000 });
+  await eventually(() => expect(closed).toBe(true));
   return text;
 }
 
@@ -155,7 +156,7 @@ test('labels of the metrics do not grow with what clients send', async () => {
   await http.get('/v1/services/payments/providers').expect(200);
   await http.get('/nowhere/1').expect(404);
   await http.get('/nowhere/2').expect(404);
-  await vi.waitFor(async () => {
+  await eventually(async () => {
     const text = await daemon.registry.metrics();
     const counts = text
       .split('\n')

@@ -1,8 +1,9 @@
 import { request } from 'node:http';
 import supertest from 'supertest';
-import { expect, test, vi } from 'vitest';
+import { expect, test } from 'vitest';
 import { type Clock, systemClock } from '../../src/kernel/clock.ts';
 import { manualClock } from '../../src/testing/index.ts';
+import { eventually } from '../support/eventually.ts';
 import { type HttpDaemon, httpDaemon } from '../support/http-daemon.ts';
 
 const PATH = '/v1/services/orders/providers';
@@ -26,10 +27,10 @@ function poll(daemon: HttpDaemon, path: string, headers: Record<string, string> 
 }
 
 const held = (daemon: HttpDaemon): Promise<void> =>
-  vi.waitFor(() => expect(daemon.aggregator.listening).toBeGreaterThan(0));
+  eventually(() => expect(daemon.aggregator.listening).toBeGreaterThan(0));
 
 const free = (daemon: HttpDaemon): Promise<void> =>
-  vi.waitFor(() => expect(daemon.aggregator.listening).toBe(0));
+  eventually(() => expect(daemon.aggregator.listening).toBe(0));
 
 test('a poll without an index is answered at once', async () => {
   await using daemon = await httpDaemon();
@@ -62,7 +63,7 @@ test('three hundred polls of one service are all answered by one change', async 
   await using daemon = await httpDaemon();
   daemon.aggregator.setService('orders', [{ id: 'o-1' }], 101n);
   const waiting = Array.from({ length: 300 }, () => poll(daemon, `${PATH}?index=101&wait=5m`));
-  await vi.waitFor(() => expect(daemon.aggregator.listening).toBe(300));
+  await eventually(() => expect(daemon.aggregator.listening).toBe(300));
   daemon.aggregator.setService('orders', [{ id: 'o-2' }], 102n);
   const answers = await Promise.all(waiting.map(({ answer }) => answer));
   expect(new Set(answers.map(({ headers }) => headers['etag'])).size).toBe(1);
@@ -239,7 +240,7 @@ test('a client that goes away is forgotten', async () => {
   asking.destroy();
   await free(daemon);
   const series = `rollcall_http_request_seconds_count{route="/v1/services/:service/providers",method="GET",status="499"} 1`;
-  await vi.waitFor(async () => expect(await daemon.registry.metrics()).toContain(series));
+  await eventually(async () => expect(await daemon.registry.metrics()).toContain(series));
 });
 
 test('only so many requests are held; one more is refused, and room is made when one ends', async () => {
@@ -248,7 +249,7 @@ test('only so many requests are held; one more is refused, and room is made when
   const path = `${PATH}?index=101&wait=5m`;
   const first = poll(daemon, path);
   const second = poll(daemon, path);
-  await vi.waitFor(() => expect(daemon.aggregator.listening).toBe(2));
+  await eventually(() => expect(daemon.aggregator.listening).toBe(2));
   const refused = await supertest(daemon.url).get(path).expect(503);
   expect(refused.body.code).toBe('LIMIT_REACHED');
   expect(refused.headers['retry-after']).toBe('1');

@@ -1,6 +1,6 @@
 import { Registry } from 'prom-client';
 import supertest from 'supertest';
-import { expect, onTestFinished, test, vi } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import type { z } from 'zod';
 import { type Aggregator, openAggregator } from '../../src/aggregator/index.ts';
 import { type HttpServer, startServer } from '../../src/http/index.ts';
@@ -9,6 +9,7 @@ import { systemClock } from '../../src/kernel/clock.ts';
 import { silentLogger } from '../../src/kernel/log.ts';
 import { announce, announceConsumer, layout } from '../../src/registry/index.ts';
 import type { Session } from '../../src/zookeeper/index.ts';
+import { eventually } from '../support/eventually.ts';
 import { checkMetrics } from '../support/promtool.ts';
 import { testSession } from '../support/session.ts';
 import { sseClient } from '../support/sse-client.ts';
@@ -80,7 +81,7 @@ test('a provider that is announced is listed, one that is closed is not, and his
   ]);
 
   await registration.drain();
-  await vi.waitFor(async () => {
+  await eventually(async () => {
     const { counts } = (await http.get('/v1/services/orders')).body;
     expect(counts).toMatchObject({ up: 0, draining: 1 });
   });
@@ -88,7 +89,7 @@ test('a provider that is announced is listed, one that is closed is not, and his
   while (body.providers.length > 0) {
     body = (await http.get(`/v1/services/orders/providers?index=${body.index}&wait=10s`)).body;
   }
-  await vi.waitFor(async () => {
+  await eventually(async () => {
     const { entries } = (await http.get('/v1/history?service=orders')).body;
     expect(entries.at(-1)).toMatchObject({ event: 'left', cause: 'deregistered' });
   });
@@ -106,12 +107,12 @@ test('every lookup of a living replica is as it is documented', async () => {
     id: 'shop-1',
   });
   const http = supertest(server.url);
-  await vi.waitFor(async () => {
+  await eventually(async () => {
     const { edges } = (await http.get('/v1/topology')).body;
     expect(edges).toEqual([{ consumer: 'shop', service: 'orders', instances: 1 }]);
     const { services } = (await http.get('/v1/overview')).body;
     expect(services).toMatchObject([{ name: 'orders', health: 'healthy' }]);
-  }, 10_000);
+  });
   const lookups: readonly (readonly [string, z.ZodType])[] = [
     ['/v1/services', answers.ServicesAnswer],
     ['/v1/services/orders', answers.ServiceAnswer],
@@ -139,7 +140,7 @@ test('an override shows in the list as soon as it is answered, and goes with its
   const session = await testSession(servers);
   await using _registration = await provide(session, 'grün 1');
   const http = supertest(server.url);
-  await vi.waitFor(() => expect(aggregator.view.service('orders').providers).toHaveLength(1));
+  await eventually(() => expect(aggregator.view.service('orders').providers).toHaveLength(1));
   const path = `/v1/services/orders/providers/${encodeURIComponent('grün 1')}/override`;
   const put = await http.put(path).send({ drain: true, by: 'ann', reason: 'new disk' }).expect(200);
   const { body } = await http.get('/v1/services/orders/providers?include=draining').expect(200);
@@ -159,7 +160,7 @@ test('an override shows in the list as soon as it is answered, and goes with its
   });
   await http.delete(path).expect(204);
   await http.delete(path).expect(404);
-  await vi.waitFor(async () => {
+  await eventually(async () => {
     expect((await http.get('/v1/services/orders/pick')).body.id).toBe('grün 1');
   });
 });
@@ -173,7 +174,7 @@ test('a stream that moves from one replica to another misses nothing', async () 
   let lastId = '';
   {
     await using stream = await sseClient(`${a.server.url}/v1/watch?service=orders`);
-    await vi.waitFor(() => {
+    await eventually(() => {
       const snapshot = stream.messages.find(({ event }) => event === 'snapshot');
       const joined = stream.messages.find(({ event }) => event === 'joined');
       expect(JSON.stringify([snapshot?.data, joined?.data])).toContain('"o-1"');
@@ -184,7 +185,7 @@ test('a stream that moves from one replica to another misses nothing', async () 
   await using stream = await sseClient(`${b.server.url}/v1/watch?service=orders`, {
     'last-event-id': lastId,
   });
-  await vi.waitFor(() => {
+  await eventually(() => {
     const said = stream.messages.filter(({ event }) => event === 'joined' || event === 'changed');
     expect(JSON.stringify(said.map(({ data }) => data))).toContain('"o-2"');
   });
@@ -200,9 +201,9 @@ test('the daemon that shuts down is left by its streams before the session close
   const { server, aggregator } = await replica(servers);
   await aggregator.view.ready();
   await using stream = await sseClient(`${server.url}/v1/watch`);
-  await vi.waitFor(() => expect(aggregator.feed.subscribers).toBe(1));
+  await eventually(() => expect(aggregator.feed.subscribers).toBe(1));
   await server.shutdown();
-  await vi.waitFor(() => expect(stream.messages.at(-1)?.event).toBe('goodbye'));
+  await eventually(() => expect(stream.messages.at(-1)?.event).toBe('goodbye'));
   expect(aggregator.feed.subscribers).toBe(0);
 });
 

@@ -1,11 +1,12 @@
 import { Agent, get, type IncomingMessage } from 'node:http';
 import { once } from 'node:events';
 import supertest from 'supertest';
-import { expect, test, vi } from 'vitest';
+import { expect, test } from 'vitest';
 import { deferred } from '../../src/kernel/abort.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { startServer } from '../../src/http/index.ts';
 import { manualClock } from '../../src/testing/index.ts';
+import { eventually } from '../support/eventually.ts';
 import { httpDaemon } from '../support/http-daemon.ts';
 import { sseClient } from '../support/sse-client.ts';
 
@@ -25,7 +26,7 @@ test('readiness fails first, while everything is still answered', async () => {
   expect(stream.ended).toBe(false);
   await clock.advance(5_000);
   await closing;
-  await vi.waitFor(() => expect(stream.messages.at(-1)?.event).toBe('goodbye'));
+  await eventually(() => expect(stream.messages.at(-1)?.event).toBe('goodbye'));
   await expect(http.get('/healthz')).rejects.toThrow('ECONNREFUSED');
 });
 
@@ -36,13 +37,13 @@ test('streams get a goodbye with a hint when to come again, held requests their 
   const held = supertest(daemon.url)
     .get(`${PATH}?index=101&wait=5m`)
     .then(answer => answer);
-  await vi.waitFor(() => expect(daemon.aggregator.listening).toBe(1));
+  await eventually(() => expect(daemon.aggregator.listening).toBe(1));
   await daemon.server.shutdown();
   const answer = await held;
   expect(answer.status).toBe(200);
   expect(answer.headers['connection']).toBe('close');
   expect(answer.body.providers).toHaveLength(1);
-  await vi.waitFor(() => expect(stream.ended).toBe(true));
+  await eventually(() => expect(stream.ended).toBe(true));
   expect(stream.messages).toMatchObject([{ event: 'goodbye', data: { reason: 'shutdown' } }]);
   expect(stream.retryMs).toBeGreaterThanOrEqual(1_000);
   expect(daemon.aggregator.feed.subscribers).toBe(0);
@@ -65,7 +66,7 @@ test('an answer that is under way is finished', async () => {
   const closing = daemon.server.shutdown().then(() => {
     closed = true;
   });
-  await vi.waitFor(() =>
+  await eventually(() =>
     expect(supertest(daemon.url).get('/healthz')).rejects.toThrow('ECONNREFUSED'),
   );
   expect(closed).toBe(false);

@@ -1,10 +1,11 @@
 import { connect } from 'node:net';
 import supertest from 'supertest';
-import { expect, test, vi } from 'vitest';
+import { expect, test } from 'vitest';
 import type { FeedBatch, FeedEvent } from '../../src/aggregator/ports.ts';
 import { StreamEvents } from '../../src/http/schemas/answers.ts';
 import { RollcallError } from '../../src/kernel/errors.ts';
 import { manualClock } from '../../src/testing/index.ts';
+import { eventually } from '../support/eventually.ts';
 import { type FakeSubscriber, listed, suspect } from '../support/fake-aggregator.ts';
 import { type HttpDaemon, httpDaemon } from '../support/http-daemon.ts';
 import { sseClient } from '../support/sse-client.ts';
@@ -17,7 +18,7 @@ const joined = (id: string, index: bigint, metadata: Record<string, string> = {}
 });
 
 async function subscriber(daemon: HttpDaemon, at = 0): Promise<FakeSubscriber> {
-  return vi.waitFor(() => {
+  return eventually(() => {
     const found = daemon.aggregator.subscribers[at];
     if (found === undefined) throw new Error('nobody has subscribed yet');
     return found;
@@ -35,7 +36,7 @@ test('a stream says what it is, and what the view is', async () => {
     'x-rollcall-view': 'live',
     'x-rollcall-index': '100',
   });
-  await vi.waitFor(() => expect(client.retryMs).toBeGreaterThanOrEqual(1_000));
+  await eventually(() => expect(client.retryMs).toBeGreaterThanOrEqual(1_000));
   expect(client.retryMs).toBeLessThanOrEqual(2_000);
 });
 
@@ -60,7 +61,7 @@ test('every event of the feed arrives, in order and as documented', async () => 
       { type: 'reset', reason: 'too-far-behind' },
     ],
   });
-  await vi.waitFor(() => expect(client.messages).toHaveLength(9));
+  await eventually(() => expect(client.messages).toHaveLength(9));
   expect(client.messages.map(({ event }) => event)).toEqual([
     'state',
     'state',
@@ -88,7 +89,7 @@ test('a batch’s id stands in its last event only: who is cut off before it com
   const feed = await subscriber(daemon);
   feed.send({ id: 101n, events: [joined('a', 101n)] });
   feed.send({ id: 105n, events: [joined('b', 103n), joined('c', 104n), joined('d', 105n)] });
-  await vi.waitFor(() => expect(client.messages).toHaveLength(4));
+  await eventually(() => expect(client.messages).toHaveLength(4));
   expect(client.messages.map(({ lastEventId }) => lastEventId)).toEqual([
     '101',
     '101',
@@ -102,10 +103,10 @@ test('the watermark’s moves arrive as ids without an event', async () => {
   await using client = await sseClient(`${daemon.url}/v1/watch`);
   const feed = await subscriber(daemon);
   expect(feed.send({ id: 110n, events: [] })).toBe(true);
-  await vi.waitFor(() => expect(client.lastEventId).toBe('110'));
+  await eventually(() => expect(client.lastEventId).toBe('110'));
   expect(client.messages).toHaveLength(0);
   feed.send({ id: 121n, events: [joined('a', 121n)] });
-  await vi.waitFor(() => expect(client.lastEventId).toBe('121'));
+  await eventually(() => expect(client.lastEventId).toBe('121'));
 });
 
 test('a quiet stream is kept open by comments', async () => {
@@ -116,10 +117,10 @@ test('a quiet stream is kept open by comments', async () => {
   await clock.advance(14_000);
   feed.send({ id: 110n, events: [joined('a', 110n)] });
   await clock.advance(14_000);
-  await vi.waitFor(() => expect(client.messages).toHaveLength(1));
+  await eventually(() => expect(client.messages).toHaveLength(1));
   expect(client.comments).toBe(0);
   await clock.advance(2_000);
-  await vi.waitFor(() => expect(client.comments).toBe(1));
+  await eventually(() => expect(client.comments).toBe(1));
 });
 
 test.each([
@@ -176,14 +177,14 @@ test('a client that goes away ends its subscription', async () => {
     await using _client = await sseClient(`${daemon.url}/v1/watch`);
     expect(daemon.aggregator.feed.subscribers).toBe(1);
   }
-  await vi.waitFor(() => expect(daemon.aggregator.feed.subscribers).toBe(0));
+  await eventually(() => expect(daemon.aggregator.feed.subscribers).toBe(0));
 });
 
 test('the subscriber that the feed gave up as slow is cut off, without a goodbye', async () => {
   await using daemon = await httpDaemon();
   await using client = await sseClient(`${daemon.url}/v1/watch`);
   (await subscriber(daemon)).end('slow');
-  await vi.waitFor(() => expect(client.ended).toBe(true));
+  await eventually(() => expect(client.ended).toBe(true));
   expect(client.messages).toHaveLength(0);
 });
 
@@ -201,11 +202,11 @@ test('a client that does not read holds back itself alone, is dropped after a wh
   const batch: FeedBatch = { id: 101n, events };
   expect(toSleeper.send(batch)).toBe(false);
   toReader.send(batch);
-  await vi.waitFor(() => expect(reader.lastEventId).toBe('101'), { timeout: 10_000 });
+  await eventually(() => expect(reader.lastEventId).toBe('101'));
   for (let id = 102n; id < 112n; id += 1n) {
     await clock.advance(2_900);
     toReader.send({ id, events: [joined('q', id)] });
-    await vi.waitFor(() => expect(reader.lastEventId).toBe(String(id)));
+    await eventually(() => expect(reader.lastEventId).toBe(String(id)));
   }
   expect(toSleeper.closed).toBe(false);
   expect(toSleeper.drains).toBe(0);
@@ -213,7 +214,7 @@ test('a client that does not read holds back itself alone, is dropped after a wh
   expect(toSleeper.closed).toBe(true);
   expect(toReader.closed).toBe(false);
   toReader.send({ id: 112n, events: [joined('last', 112n)] });
-  await vi.waitFor(() => expect(reader.lastEventId).toBe('112'));
+  await eventually(() => expect(reader.lastEventId).toBe('112'));
 });
 
 test('a client that reads slowly is told to the feed as taking more again', async () => {
@@ -226,8 +227,8 @@ test('a client that reads slowly is told to the feed as taking more again', asyn
   expect(feed.send({ id: 101n, events })).toBe(false);
   expect(feed.drains).toBe(0);
   client.resume();
-  await vi.waitFor(() => expect(client.messages).toHaveLength(5_000), { timeout: 10_000 });
-  await vi.waitFor(() => expect(feed.drains).toBeGreaterThan(0));
+  await eventually(() => expect(client.messages).toHaveLength(5_000));
+  await eventually(() => expect(feed.drains).toBeGreaterThan(0));
   expect(feed.send({ id: 102n, events: [joined('z', 102n)] })).toBe(true);
 });
 
@@ -235,7 +236,7 @@ test('a shutdown of the feed is said on the stream', async () => {
   await using daemon = await httpDaemon();
   await using client = await sseClient(`${daemon.url}/v1/watch`);
   (await subscriber(daemon)).end('shutdown');
-  await vi.waitFor(() => expect(client.ended).toBe(true));
+  await eventually(() => expect(client.ended).toBe(true));
   expect(client.messages).toMatchObject([{ event: 'goodbye', data: { reason: 'shutdown' } }]);
 });
 
@@ -249,7 +250,7 @@ test('a client of HTTP/1.0 gets the stream as it is, without chunks', async () =
   socket.write('GET /v1/watch HTTP/1.0\r\n\r\n');
   const feed = await subscriber(daemon);
   feed.send({ id: 101n, events: [joined('a', 101n)] });
-  await vi.waitFor(() => expect(text).toContain('id: 101\n\n'));
+  await eventually(() => expect(text).toContain('id: 101\n\n'));
   expect(text.split('\r\n\r\n')[1]).toMatch(
     /^retry: \d+\n\nevent: joined\ndata: \{.*\}\nid: 101\n\n$/,
   );

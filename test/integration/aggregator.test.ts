@@ -1,5 +1,5 @@
 import { Registry } from 'prom-client';
-import { expect, onTestFinished, test, vi } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { type Aggregator, openAggregator } from '../../src/aggregator/index.ts';
 import { prepareTree } from '../../src/daemon/prepare-tree.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
@@ -7,6 +7,7 @@ import { silentLogger } from '../../src/kernel/log.ts';
 import { systemRandom } from '../../src/kernel/random.ts';
 import { layout } from '../../src/registry/index.ts';
 import type { Session } from '../../src/zookeeper/index.ts';
+import { eventually } from '../support/eventually.ts';
 import { proxiedSession, testSession } from '../support/session.ts';
 import { childrenOf, provide } from '../support/znode-facts.ts';
 import { testServers } from '../support/zookeeper.ts';
@@ -36,7 +37,7 @@ test('an override shows in the view when its write has resolved, over and over, 
   const aggregator = await aggregatorOn(session);
   const { view } = aggregator;
   await provide(await testSession(servers), 'orders', 'a ?#ü');
-  await vi.waitFor(() => expect(view.service('orders').counts.up).toBe(1));
+  await eventually(() => expect(view.service('orders').counts.up).toBe(1));
   const id = view.service('orders').providers[0]?.id ?? '';
   for (let weight = 1; weight <= 5; weight += 1) {
     const { index } = await aggregator.putOverride('orders', id, { weight, by: 'ann' });
@@ -68,15 +69,15 @@ test('while ZooKeeper is away an override is refused, and the view goes on answe
   const { session, proxy } = await proxiedSession(servers);
   const aggregator = await aggregatorOn(session);
   await provide(await testSession(servers), 'orders', 'a');
-  await vi.waitFor(() => expect(aggregator.view.service('orders').counts.up).toBe(1));
+  await eventually(() => expect(aggregator.view.service('orders').counts.up).toBe(1));
   await proxy.cut();
-  await vi.waitFor(() => expect(aggregator.view.state.kind).toBe('stale'));
+  await eventually(() => expect(aggregator.view.state.kind).toBe('stale'));
   await expect(aggregator.putOverride('orders', 'a', { drain: true })).rejects.toMatchObject({
     code: 'ZOOKEEPER_UNAVAILABLE',
   });
   expect(aggregator.view.service('orders').counts.up).toBe(1);
   await proxy.heal();
-  await vi.waitFor(() => expect(aggregator.view.state.kind).toBe('live'));
+  await eventually(() => expect(aggregator.view.state.kind).toBe('live'));
 });
 
 test('who closes an aggregator ends its subscriptions, and takes it from the members', async () => {
@@ -85,8 +86,8 @@ test('who closes an aggregator ends its subscriptions, and takes it from the mem
   const aggregator = await aggregatorOn(session);
   const ends: string[] = [];
   aggregator.feed.subscribe({ onBatch: () => true, onEnd: reason => ends.push(reason) });
-  await vi.waitFor(async () => expect(await childrenOf(session, where.members)).toHaveLength(1));
-  await vi.waitFor(() => expect(aggregator.aggregators().master?.id).toBe('replica'));
+  await eventually(async () => expect(await childrenOf(session, where.members)).toHaveLength(1));
+  await eventually(() => expect(aggregator.aggregators().master?.id).toBe('replica'));
   await aggregator.close();
   expect(ends).toEqual(['shutdown']);
   expect(await childrenOf(session, where.members)).toEqual([]);

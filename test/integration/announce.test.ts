@@ -1,4 +1,4 @@
-import { expect, test, vi } from 'vitest';
+import { expect, test } from 'vitest';
 import {
   announce,
   announceConsumer,
@@ -9,6 +9,7 @@ import {
 } from '../../src/registry/index.ts';
 import { manualClock } from '../../src/testing/index.ts';
 import { permission, type Session } from '../../src/zookeeper/index.ts';
+import { eventually } from '../support/eventually.ts';
 import { createsOf, proxiedSession, testSession } from '../support/session.ts';
 import { testServers } from '../support/zookeeper.ts';
 
@@ -72,8 +73,8 @@ test('a node that somebody deletes is made again, once', async () => {
   });
   const first = registration.path;
   await other.remove(first, -1);
-  await vi.waitFor(() => expect(events.map(({ kind }) => kind)).toContain('recreated'));
-  await vi.waitFor(() => expect(registration.proof.state).toBe('proven'));
+  await eventually(() => expect(events.map(({ kind }) => kind)).toContain('recreated'));
+  await eventually(() => expect(registration.proof.state).toBe('proven'));
   const found = await onlyNode(other);
   expect(found.path).not.toBe(first);
   expect(found.path).toBe(registration.path);
@@ -91,7 +92,7 @@ test('a node is made again also when the whole service directory was deleted', a
     .remove(directory, -1)
     .remove('/rollcall/services/orders', -1)
     .commit();
-  await vi.waitFor(async () => expect(await names(other)).toHaveLength(1));
+  await eventually(async () => expect(await names(other)).toHaveLength(1));
 });
 
 test('a node that another session took over is replaced, and only ours stands', async () => {
@@ -107,8 +108,8 @@ test('a node that another session took over is replaced, and only ours stands', 
     .remove(registration.path, -1)
     .create(registration.path, Buffer.from('{}'), { mode: 'ephemeral' })
     .commit();
-  await vi.waitFor(() => expect(events.map(({ kind }) => kind)).toContain('replaced'));
-  await vi.waitFor(async () => expect((await onlyNode(thief)).owner).toBe(session.sessionId));
+  await eventually(() => expect(events.map(({ kind }) => kind)).toContain('replaced'));
+  await eventually(async () => expect((await onlyNode(thief)).owner).toBe(session.sessionId));
   expect((await onlyNode(thief)).record).toEqual(registration.record);
 });
 
@@ -121,10 +122,10 @@ test('what a foreign writer puts into the node is set right', async () => {
     onProof: event => events.push(event),
   });
   await other.setData(registration.path, Buffer.from('{"weight":1}'), -1);
-  await vi.waitFor(async () =>
+  await eventually(async () =>
     expect(await recordAt(other, registration.path)).toEqual(registration.record),
   );
-  await vi.waitFor(() => expect(events.at(-1)?.kind).toBe('proven'));
+  await eventually(() => expect(events.at(-1)?.kind).toBe('proven'));
   expect(events.map(({ kind }) => kind)).toContain('restored');
 });
 
@@ -136,7 +137,7 @@ test('after its session expired a provider is there exactly once, under the new 
   const before = session.sessionId;
   const creates = createsOf(session);
   await expire();
-  await vi.waitFor(() => expect(registration.proof.state).toBe('proven'), { timeout: 10_000 });
+  await eventually(() => expect(registration.proof.state).toBe('proven'));
   const found = await onlyNode(other);
   expect(session.sessionId).not.toBe(before);
   expect(found.owner).toBe(session.sessionId);
@@ -170,9 +171,9 @@ test('after an interruption the same node is proven anew, and nothing is created
   const { path } = registration;
   const creates = createsOf(session);
   await proxy.cut();
-  await vi.waitFor(() => expect(registration.proof.state).toBe('unproven'));
+  await eventually(() => expect(registration.proof.state).toBe('unproven'));
   await proxy.heal();
-  await vi.waitFor(() => expect(registration.proof.state).toBe('proven'), { timeout: 10_000 });
+  await eventually(() => expect(registration.proof.state).toBe('proven'));
   expect(registration.path).toBe(path);
   expect(createsOf(session)).toBe(creates);
 });
@@ -183,7 +184,7 @@ test('an update made while ZooKeeper is away is applied when it is back', async 
   const other = await testSession(servers);
   await using registration = await announce(session, orders);
   await proxy.cut();
-  await vi.waitFor(() => expect(session.state.kind).toBe('suspended'), { timeout: 10_000 });
+  await eventually(() => expect(session.state.kind).toBe('suspended'));
   expect(registration.proof.state).toBe('unproven');
   const updated = registration.update({ weight: 7 });
   await proxy.heal();
@@ -200,7 +201,7 @@ test('draining stays listed, closing says draining before the node goes', async 
   await second.drain();
   expect(await recordAt(other, second.path)).toMatchObject({ status: 'draining' });
   const closed = registration.close();
-  await vi.waitFor(async () =>
+  await eventually(async () =>
     expect(await recordAt(other, registration.path)).toMatchObject({ status: 'draining' }),
   );
   await closed;
@@ -242,7 +243,7 @@ test('giving up while ZooKeeper is away rejects with the reason, and leaves noth
   const { session, proxy } = await proxiedSession(servers, { timeoutMs: 10_000 });
   const other = await testSession(servers);
   await proxy.cut();
-  await vi.waitFor(() => expect(session.state.kind).toBe('suspended'), { timeout: 10_000 });
+  await eventually(() => expect(session.state.kind).toBe('suspended'));
   const givingUp = new AbortController();
   const announced = announce(session, orders, { signal: givingUp.signal });
   givingUp.abort(new Error('enough'));
@@ -271,13 +272,11 @@ test('closing while ZooKeeper is away ends in time, and the node goes when it is
   const other = await testSession(servers);
   const registration = await announce(session, orders, { closeWithinMs: 50 });
   await proxy.cut();
-  await vi.waitFor(() => expect(session.state.kind).toBe('suspended'));
+  await eventually(() => expect(session.state.kind).toBe('suspended'));
   await registration.close();
   expect(await other.exists(registration.path)).toBeDefined();
   await proxy.heal();
-  await vi.waitFor(async () => expect(await other.exists(registration.path)).toBeUndefined(), {
-    timeout: 10_000,
-  });
+  await eventually(async () => expect(await other.exists(registration.path)).toBeUndefined());
 });
 
 test('a draining that is still on its way when the provider closes is said all the same', async () => {
@@ -286,19 +285,15 @@ test('a draining that is still on its way when the provider closes is said all t
   const other = await testSession(servers);
   const registration = await announce(session, orders, { closeWithinMs: 50, drainMs: 1_000 });
   await proxy.cut();
-  await vi.waitFor(() => expect(session.state.kind).toBe('suspended'));
+  await eventually(() => expect(session.state.kind).toBe('suspended'));
   const drained = expect(registration.drain()).rejects.toMatchObject({ code: 'SESSION_CLOSED' });
   await registration.close();
   await drained;
   await proxy.heal();
-  await vi.waitFor(
-    async () =>
-      expect(await recordAt(other, registration.path)).toMatchObject({ status: 'draining' }),
-    { timeout: 10_000 },
+  await eventually(async () =>
+    expect(await recordAt(other, registration.path)).toMatchObject({ status: 'draining' }),
   );
-  await vi.waitFor(async () => expect(await other.exists(registration.path)).toBeUndefined(), {
-    timeout: 10_000,
-  });
+  await eventually(async () => expect(await other.exists(registration.path)).toBeUndefined());
 });
 
 test('now and then a provider looks at its node though nothing called for it', async () => {
@@ -309,7 +304,7 @@ test('now and then a provider looks at its node though nothing called for it', a
   await clock.advance(59_999);
   expect(registration.proof.lastProofWallMs).toBe(first);
   await clock.advance(1);
-  await vi.waitFor(() => expect(registration.proof.lastProofWallMs).toBe(first + 60_000));
+  await eventually(() => expect(registration.proof.lastProofWallMs).toBe(first + 60_000));
 });
 
 test('a provider whose session was closed says that its proof is closed', async () => {
@@ -333,7 +328,7 @@ test('a consumer is announced beside the providers, proven alike, and gone when 
   const before = await names(other, consumers);
   expect(before).toHaveLength(1);
   await other.remove(consumer.path, -1);
-  await vi.waitFor(async () => {
+  await eventually(async () => {
     const after = await names(other, consumers);
     expect(after).toHaveLength(1);
     expect(after).not.toEqual(before);

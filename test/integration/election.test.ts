@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { expect, onTestFinished, test, vi } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { deferred } from '../../src/kernel/abort.ts';
 import { isAbort } from '../../src/kernel/errors.ts';
 import { type Election, openElection, type Term } from '../../src/recipes/index.ts';
 import type { Session } from '../../src/zookeeper/index.ts';
+import { eventually } from '../support/eventually.ts';
 import { type ProxiedSession, proxiedSession, testSession } from '../support/session.ts';
 import { stoppableClock } from '../support/stopped-clock.ts';
 import { type TermEvent, violationsOf } from '../support/term-history.ts';
@@ -70,14 +71,11 @@ function membersAt(servers: string): Members {
   };
 
   const leader: Members['leader'] = but =>
-    vi.waitFor(
-      () => {
-        const leading = members.filter(member => member.term !== undefined && member !== but);
-        expect(leading).toHaveLength(1);
-        return leading[0] as Member;
-      },
-      { timeout: 15_000 },
-    );
+    eventually(() => {
+      const leading = members.filter(member => member.term !== undefined && member !== but);
+      expect(leading).toHaveLength(1);
+      return leading[0] as Member;
+    });
 
   return { history, join, leader };
 }
@@ -92,7 +90,7 @@ test('of three members one leads, by a node as Curator names it, with its id as 
   for (const name of ['a', 'b', 'c']) await members.join(name);
   const leader = await members.leader();
   const observer = await testSession(servers);
-  await vi.waitFor(async () => expect(await children(observer)).toHaveLength(3));
+  await eventually(async () => expect(await children(observer)).toHaveLength(3));
   const { data, stat } = await observer.getData(leader.term?.path ?? '');
   expect(leader.term?.path).toMatch(/\/_c_[0-9a-f-]{36}-latch-\d{10}$/);
   expect(data.toString()).toBe(leader.name);
@@ -119,7 +117,7 @@ test('a leader that is cut off ends its term by its own clock, before the server
   const { signal, path: node } = first.term as Term;
   first.disturbed();
   first.proxy.pause('both');
-  await vi.waitFor(() => expect(signal.aborted).toBe(true), { timeout: 10_000 });
+  await eventually(() => expect(signal.aborted).toBe(true));
   expect(await observer.exists(node)).toBeDefined();
   const second = await members.leader(first);
   expect(second.term?.token).toBeGreaterThan(0n);
@@ -134,10 +132,8 @@ test('a leader whose session ends campaigns again, with a higher token', async (
   const before = only.term?.token ?? 0n;
   only.disturbed();
   await only.expire();
-  await vi.waitFor(() => expect(only.term?.token ?? 0n).toBeGreaterThan(before), {
-    timeout: 15_000,
-  });
-  await vi.waitFor(async () => expect(await children(only.session)).toHaveLength(1));
+  await eventually(() => expect(only.term?.token ?? 0n).toBeGreaterThan(before));
+  await eventually(async () => expect(await children(only.session)).toHaveLength(1));
 });
 
 test('after a mere suspension the same member leads a new term with a new node', async () => {
@@ -149,9 +145,7 @@ test('after a mere suspension the same member leads a new term with a new node',
   const { epoch } = only.session;
   only.disturbed();
   only.proxy.dropConnections();
-  await vi.waitFor(() => expect(only.term?.token ?? 0n).toBeGreaterThan(before), {
-    timeout: 15_000,
-  });
+  await eventually(() => expect(only.term?.token ?? 0n).toBeGreaterThan(before));
   expect(only.session.epoch).toBe(epoch);
   expect(await children(only.session)).toHaveLength(1);
 });
@@ -168,7 +162,7 @@ test('a leader whose node an operator deletes steps down and stands in line agai
   const second = await members.leader(first);
   expect(second.term?.token).toBeGreaterThan(term.token);
   expect(term.signal.reason).toMatchObject({ code: 'FENCED' });
-  await vi.waitFor(async () => expect(await children(operator)).toHaveLength(3));
+  await eventually(async () => expect(await children(operator)).toHaveLength(3));
 });
 
 test('a waiting member whose node an operator deletes stands in line again', async () => {
@@ -178,7 +172,7 @@ test('a waiting member whose node an operator deletes stands in line again', asy
   await members.leader();
   const second = await members.join('b');
   const operator = await testSession(servers);
-  const own = await vi.waitFor(async () => {
+  const own = await eventually(async () => {
     const waiting = (await children(operator)).filter(name => !first.term?.path.endsWith(name));
     expect(waiting).toHaveLength(1);
     return waiting[0];
@@ -211,7 +205,7 @@ test('a leader that stood still past its session does no harm when it wakes', as
     .guard(first.session.transaction())
     .setData('/result', Buffer.from('too late'), -1);
   await expect(write.commit()).rejects.toBeDefined();
-  await vi.waitFor(() => expect(old.signal.aborted).toBe(true));
+  await eventually(() => expect(old.signal.aborted).toBe(true));
   expect((await second.session.getData('/result')).data.toString()).toBe('by a');
 });
 
@@ -226,7 +220,7 @@ test('a write guarded by a term is refused by ZooKeeper once the node of the ter
     await operator.remove(term.path, -1);
     const late = term.guard(session.transaction()).setData('/result', Buffer.from('after'), -1);
     await expect(late.commit()).rejects.toMatchObject({ code: 'NO_NODE', details: { index: 0 } });
-    await vi.waitFor(() => expect(term.signal.aborted).toBe(true));
+    await eventually(() => expect(term.signal.aborted).toBe(true));
   };
   const written = deferred<void>();
   const led = election.lead(term => writes(term).then(written.resolve, written.reject));
@@ -273,7 +267,7 @@ test('giving up while waiting leaves neither a node nor a watch', async () => {
     const waiting = second.lead(() => Promise.reject(new Error('never')), {
       signal: giveUp.signal,
     });
-    await vi.waitFor(() => expect(session.requestCounts['exists'] ?? 0).toBeGreaterThan(round));
+    await eventually(() => expect(session.requestCounts['exists'] ?? 0).toBeGreaterThan(round));
     giveUp.abort(new Error('enough'));
     await expect(waiting).rejects.toThrow('enough');
     expect(await children(leading)).toHaveLength(1);
@@ -289,14 +283,14 @@ test('a change at the head of the line wakes the next member alone', async () =>
   const members = membersAt(servers);
   const observer = await testSession(servers);
   const [a, b, c] = [await members.join('a'), await members.join('b'), await members.join('c')];
-  await vi.waitFor(async () => expect(await children(observer)).toHaveLength(3));
+  await eventually(async () => expect(await children(observer)).toHaveLength(3));
   const first = await members.leader();
   const waiting = [a, b, c].filter(member => member !== first);
   const work = (member: Member): number =>
     Object.entries(member.session.requestCounts)
       .filter(([operation]) => operation !== 'ping')
       .reduce((sum, [, count]) => sum + count, 0);
-  await vi.waitFor(() => expect(waiting.map(work).every(count => count > 0)).toBe(true));
+  await eventually(() => expect(waiting.map(work).every(count => count > 0)).toBe(true));
   await Promise.all(waiting.map(member => member.session.sync('/')));
   const before = new Map(waiting.map(member => [member, work(member)]));
   await first.stop();
@@ -310,7 +304,7 @@ test('when one in the middle of the line gives up, the one behind it goes on wai
   const members = membersAt(servers);
   const observer = await testSession(servers);
   const inLine = async (count: number): Promise<void> =>
-    vi.waitFor(async () => expect(await children(observer)).toHaveLength(count));
+    eventually(async () => expect(await children(observer)).toHaveLength(count));
   const a = await members.join('a');
   await inLine(1);
   const b = await members.join('b');
@@ -319,7 +313,7 @@ test('when one in the middle of the line gives up, the one behind it goes on wai
   await inLine(3);
   const listed = c.session.requestCounts['getChildren2'] ?? c.session.requestCounts['getChildren'];
   await b.stop();
-  await vi.waitFor(() =>
+  await eventually(() =>
     expect(
       c.session.requestCounts['getChildren2'] ?? c.session.requestCounts['getChildren'],
     ).not.toBe(listed),
@@ -339,16 +333,16 @@ test('an observer sees who leads, nobody, and who leads next', async () => {
   const observing = (async () => {
     for await (const leader of b.observe({ signal: stop.signal })) seen.push(leader?.id);
   })();
-  await vi.waitFor(() => expect(seen).toEqual([undefined]));
+  await eventually(() => expect(seen).toEqual([undefined]));
   const leadOnce = async (election: Election, id: string): Promise<void> =>
     election.lead(async term => {
-      await vi.waitFor(() => expect(seen.at(-1)).toBe(id));
+      await eventually(() => expect(seen.at(-1)).toBe(id));
       expect((await election.leader())?.token).toBe(term.token);
     });
   await leadOnce(a, 'a');
-  await vi.waitFor(() => expect(seen.at(-1)).toBeUndefined());
+  await eventually(() => expect(seen.at(-1)).toBeUndefined());
   await leadOnce(b, 'b');
-  await vi.waitFor(() => expect(seen.at(-1)).toBeUndefined());
+  await eventually(() => expect(seen.at(-1)).toBeUndefined());
   expect(seen.filter(id => id !== undefined)).toEqual(['a', 'b']);
   stop.abort(new Error('seen enough'));
   await expect(observing).rejects.toThrow('seen enough');
@@ -382,6 +376,6 @@ test('a member that takes a gap in the line for its turn is caught by the judge 
   const ofB = await brokenMember(b, 'b', ofA);
   await brokenMember(c, 'c', ofB);
   await b.remove(ofB, -1); // b gives up; a still leads
-  await vi.waitFor(() => expect(history).toHaveLength(2));
+  await eventually(() => expect(history).toHaveLength(2));
   expect(violationsOf(history)).toEqual([expect.stringContaining('c began')]);
 });

@@ -1,7 +1,7 @@
 import { mkdtemp, readdir, readFile, readlink, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { expect, onTestFinished, test, vi } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import type { Logger } from '../../src/kernel/log.ts';
 import {
   announce,
@@ -17,6 +17,7 @@ import {
 } from '../../src/registry/index.ts';
 import { manualClock, type ManualClock } from '../../src/testing/index.ts';
 import { openSession, type Session } from '../../src/zookeeper/index.ts';
+import { eventually } from '../support/eventually.ts';
 import { proxiedSession, testSession } from '../support/session.ts';
 import { seededRandom } from '../support/seeded-random.ts';
 import { testServers } from '../support/zookeeper.ts';
@@ -90,11 +91,11 @@ test('a subscriber gets the whole set first, then each difference', async () => 
   expect(subscription.state.kind).toBe('live');
   told();
   const b = await announce(others, provider('b'));
-  await vi.waitFor(() => expect(ids(subscription)).toEqual(['a', 'b']));
+  await eventually(() => expect(ids(subscription)).toEqual(['a', 'b']));
   await b.update({ weight: 7 });
-  await vi.waitFor(() => expect(subscription.providers()[1]?.weight).toBe(7));
+  await eventually(() => expect(subscription.providers()[1]?.weight).toBe(7));
   await a.close();
-  await vi.waitFor(() => expect(ids(subscription)).toEqual(['b']));
+  await eventually(() => expect(ids(subscription)).toEqual(['b']));
   expect(told().filter(text => text !== 'changed a')).toEqual(['joined b', 'changed b', 'left a']);
 });
 
@@ -106,7 +107,7 @@ test('a service that nobody provides is live and empty, and says that there is n
   expect(events[0]).toEqual({ type: 'set', service: 'orders', providers: [] });
   expect(() => subscription.pick()).toThrow(expect.objectContaining({ code: 'NO_PROVIDER' }));
   await announce(session, provider('a'));
-  await vi.waitFor(() =>
+  await eventually(() =>
     expect(subscription.pick()).toMatchObject({ provider: { id: 'a' }, suspect: false }),
   );
 });
@@ -137,12 +138,12 @@ test('what an operator overrides is merged in, and taken back', async () => {
   const path = layout().override('orders', 'a:b');
   await session.ensurePath(path);
   await session.setData(path, encodeOverride({ weight: 3, drain: true }), -1);
-  await vi.waitFor(() =>
+  await eventually(() =>
     expect(subscription.providers()).toMatchObject([{ weight: 3, status: 'draining' }]),
   );
   expect(() => subscription.pick()).toThrow(expect.objectContaining({ code: 'NO_PROVIDER' }));
   await session.remove(path, -1);
-  await vi.waitFor(() =>
+  await eventually(() =>
     expect(subscription.providers()).toMatchObject([{ weight: 100, status: 'up' }]),
   );
 });
@@ -164,7 +165,7 @@ test('a record that cannot be read is skipped and told of, and harms nobody else
     Buffer.from(JSON.stringify({ ...makeProvider({ v: 1, ...provider('x') }), status: 'unknown' })),
   );
   await bad(Buffer.alloc(70_000, ' '));
-  await vi.waitFor(() => expect(rejected).toEqual(['not-json', 'invalid', 'too-large']));
+  await eventually(() => expect(rejected).toEqual(['not-json', 'invalid', 'too-large']));
   expect(ids(subscription)).toEqual(['a']);
 });
 
@@ -195,10 +196,10 @@ test('of two nodes with one id the younger speaks, and the older takes over when
   expect(subscription.providers()).toMatchObject([{ version: 'young' }]);
   told();
   await young.close();
-  await vi.waitFor(() => expect(subscription.providers()).toMatchObject([{ version: 'old' }]));
+  await eventually(() => expect(subscription.providers()).toMatchObject([{ version: 'old' }]));
   expect(new Set(told())).toEqual(new Set(['changed a']));
   await old.close();
-  await vi.waitFor(() => expect(ids(subscription)).toEqual([]));
+  await eventually(() => expect(ids(subscription)).toEqual([]));
 });
 
 test('while ZooKeeper is away it goes on serving, says so, and comes back with the differences alone', async () => {
@@ -211,13 +212,13 @@ test('while ZooKeeper is away it goes on serving, says so, and comes back with t
   await subscription.ready();
   told();
   await proxy.cut();
-  await vi.waitFor(() => expect(subscription.state.kind).toBe('stale'));
+  await eventually(() => expect(subscription.state.kind).toBe('stale'));
   expect(ids(subscription)).toEqual(['a', 'b']);
   expect(subscription.pick().suspect).toBe(false);
   await a.close();
   await announce(others, provider('c'));
   await proxy.heal();
-  await vi.waitFor(() => expect(subscription.state.kind).toBe('live'), { timeout: 10_000 });
+  await eventually(() => expect(subscription.state.kind).toBe('live'));
   expect(ids(subscription)).toEqual(['b', 'c']);
   expect(told()).toEqual(expect.arrayContaining(['joined c', 'left a']));
   expect(told()).not.toContain('changed b');
@@ -249,7 +250,7 @@ test('with a snapshot a consumer starts while ZooKeeper is down, and later learn
   expect(subscription.pick().suspect).toBe(false);
   told();
   await proxy.heal();
-  await vi.waitFor(() => expect(subscription.state.kind).toBe('live'), { timeout: 10_000 });
+  await eventually(() => expect(subscription.state.kind).toBe('live'));
   expect(told()).toEqual(['left a']);
   expect(events.filter(({ type }) => type === 'set')).toHaveLength(1);
   expect(subscription.suspects()).toEqual([]);
@@ -276,7 +277,7 @@ test('a snapshot that is broken, of another root, or missing is ignored', async 
     await writeFile(path, text);
     const { subscription, events } = subscribed(session, { snapshotFile: path, logger });
     await subscription.ready();
-    await vi.waitFor(() => expect(subscription.state.kind).toBe('live'));
+    await eventually(() => expect(subscription.state.kind).toBe('live'));
     expect(events.map(event => event.type === 'state' && event.state.kind)).not.toContain(
       'snapshot',
     );
@@ -301,7 +302,7 @@ test('what is no regular file is never read as a snapshot, nor put out of the wa
   const { logger, warnings } = collectingLogger();
   const { subscription } = subscribed(session, { snapshotFile: path, logger });
   await subscription.ready();
-  await vi.waitFor(() => expect(subscription.state.kind).toBe('live'));
+  await eventually(() => expect(subscription.state.kind).toBe('live'));
   await subscription.close();
   expect(await readlink(path)).toBe('/dev/null');
   expect(warnings).toHaveLength(2);
@@ -332,7 +333,7 @@ async function tenProviders(): Promise<{
 test('one provider that is killed alone is simply gone', async () => {
   const { watched, crash } = await tenProviders();
   await crash(1);
-  await vi.waitFor(() => expect(ids(watched.subscription)).toHaveLength(9));
+  await eventually(() => expect(ids(watched.subscription)).toHaveLength(9));
   expect(watched.subscription.suspects()).toEqual([]);
 });
 
@@ -340,7 +341,7 @@ test('when all are killed at one moment they are suspects, picked and named as s
   const { watched, clock, crash } = await tenProviders();
   const { subscription, events } = watched;
   await crash(10);
-  await vi.waitFor(() => expect(ids(subscription)).toEqual([]));
+  await eventually(() => expect(ids(subscription)).toEqual([]));
   expect(subscription.suspects()).toHaveLength(10);
   expect(subscription.pick()).toMatchObject({ suspect: true });
   expect(subscription.pick({ strategy: 'hash', key: 'x' }).suspect).toBe(true);
@@ -356,24 +357,24 @@ test('listed providers are picked before suspects, and a suspect that comes back
   const { watched, crash, servers } = await tenProviders();
   const { subscription } = watched;
   await crash(8);
-  await vi.waitFor(() => expect(subscription.suspects()).toHaveLength(8));
+  await eventually(() => expect(subscription.suspects()).toHaveLength(8));
   expect(ids(subscription)).toEqual(['p8', 'p9']);
   expect(subscription.pick()).toMatchObject({ suspect: false });
   await announce(await testSession(servers), provider('p0'));
-  await vi.waitFor(() => expect(ids(subscription)).toEqual(['p0', 'p8', 'p9']));
+  await eventually(() => expect(ids(subscription)).toEqual(['p0', 'p8', 'p9']));
   expect(subscription.suspects().map(({ id }) => id)).not.toContain('p0');
 });
 
 test('providers that drained before they went are never suspects', async () => {
   const { watched, registrations } = await tenProviders();
   await Promise.all(registrations.map(registration => registration.drain()));
-  await vi.waitFor(() =>
+  await eventually(() =>
     expect(watched.subscription.providers().every(({ status }) => status === 'draining')).toBe(
       true,
     ),
   );
   await Promise.all(registrations.map(registration => registration.close()));
-  await vi.waitFor(() => expect(ids(watched.subscription)).toEqual([]));
+  await eventually(() => expect(ids(watched.subscription)).toEqual([]));
   expect(watched.subscription.suspects()).toEqual([]);
 });
 

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { describe, expect, test, vi } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { hasCode } from '../../src/kernel/errors.ts';
 import { faultProxy, type FaultProxy } from '../../src/testing/index.ts';
 import type { Session } from '../../src/zookeeper/api.ts';
@@ -7,6 +7,7 @@ import type { MirrorOptions } from '../../src/zookeeper/mirror-api.ts';
 import { openMirrorWith } from '../../src/zookeeper/mirror.ts';
 import { watermark } from '../../src/zookeeper/mirror-watermark.ts';
 import { openSession } from '../../src/zookeeper/session.ts';
+import { eventually } from '../support/eventually.ts';
 import { mirrored, readDirectly, recordMirror, type Written } from '../support/mirror-record.ts';
 import { testServers } from '../support/zookeeper.ts';
 
@@ -133,7 +134,7 @@ async function play(
   await proxy.heal();
   // Quiet: nothing is written any more, and W has passed the last write.
   await reader.sync('/');
-  await vi.waitFor(
+  await eventually(
     () => {
       expect(mirror.state.kind).toBe('live');
       expect(mirror.pendingMark(ROOT)).toBeUndefined();

@@ -1,6 +1,7 @@
-import { expect, onTestFinished, vi } from 'vitest';
+import { expect, onTestFinished } from 'vitest';
 import { announce, type Registration } from '../../src/registry/index.ts';
 import { openSession, type Session } from '../../src/zookeeper/index.ts';
+import { eventually } from './eventually.ts';
 
 /** Providers of one service, announced through the SDK, spread over sessions of their own. */
 export interface Crowd {
@@ -47,7 +48,7 @@ export async function crowd(servers: string, options: CrowdOptions): Promise<Cro
     registrations,
     ids: registrations.map(({ record }) => record.id).sort(),
     proven: () =>
-      vi.waitFor(
+      eventually(
         () => {
           const states = registrations.map(({ proof }) => proof.state);
           expect(new Set(states)).toEqual(new Set(['proven']));

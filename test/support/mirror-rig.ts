@@ -1,9 +1,10 @@
-import { expect, vi } from 'vitest';
+import { expect } from 'vitest';
 import { faultProxy, type FaultProxy } from '../../src/testing/index.ts';
 import type { Session } from '../../src/zookeeper/api.ts';
 import type { Mirror, MirrorOptions } from '../../src/zookeeper/mirror-api.ts';
 import { openMirror } from '../../src/zookeeper/mirror.ts';
 import { openSession } from '../../src/zookeeper/session.ts';
+import { eventually } from './eventually.ts';
 import { type MirrorRecord, mirrored, readDirectly, recordMirror } from './mirror-record.ts';
 import { testServers } from './zookeeper.ts';
 
@@ -62,7 +63,7 @@ export async function mirrorRig(options: { readonly timeoutMs?: number } = {}): 
 export async function caughtUp(mirror: Mirror, reader: Session, writer: Session): Promise<void> {
   await reader.connected();
   await reader.sync('/');
-  await vi.waitFor(
+  await eventually(
     () => {
       expect(mirror.state.kind).toBe('live');
       expect(mirror.watermark).toBeGreaterThanOrEqual(writer.lastZxid);

@@ -2,8 +2,9 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { constants } from 'node:os';
 import { fileURLToPath } from 'node:url';
-import { expect, vi } from 'vitest';
+import { expect } from 'vitest';
 import { z } from 'zod';
+import { eventually } from './eventually.ts';
 
 const top = fileURLToPath(new URL('../..', import.meta.url));
 const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
@@ -89,7 +90,7 @@ export function startProcess(
         if (ended) return missing();
         throw missing();
       };
-      const found = await vi.waitFor(search, { timeout: 30_000, interval: 20 });
+      const found = await eventually(search, { timeout: 30_000, interval: 20 });
       if (found instanceof Error) throw found;
       return found;
     },
