@@ -25,7 +25,7 @@ test('a master frozen past its session, woken after another took over, changes n
   await using frozen = startProcess(process.execPath, [
     ...owner,
     servers,
-    '1500',
+    '4000',
     'frozen',
     '2000',
   ]);

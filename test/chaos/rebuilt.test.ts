@@ -13,8 +13,8 @@ test('an ensemble rebuilt from nothing is followed from its beginning, and old i
   const [server] = first.servers;
   const servers = first.connectString;
   const port = Number(servers.slice(servers.lastIndexOf(':') + 1));
-  const system = await startSystem(servers, { timeoutMs: 1_000 });
-  const provider = await openSession({ servers, timeoutMs: 1_000 });
+  const system = await startSystem(servers, { timeoutMs: 3_000 });
+  const provider = await openSession({ servers, timeoutMs: 3_000 });
   onTestFinished(() => provider.close());
   await provider.connected();
   const record = { v: 1, service: 'orders', id: 'orders-1', address: '127.0.0.1', port: 8080 };

@@ -8,7 +8,7 @@ import { createsOf, testSession } from '../support/session.ts';
 const SESSIONS = 5;
 const PROVIDERS = 4;
 /** Long enough for a busy machine: a server that is back grants each session this time anew. */
-const TIMEOUT_MS = 3_000;
+const TIMEOUT_MS = 5_000;
 
 interface Crowd {
   readonly zookeeper: ZooKeeper;
@@ -92,8 +92,8 @@ test('when a frozen server expired the sessions, every provider is made again, e
 
 test('a subscriber outlives a restart of the server with the same set, and tells of no change', async () => {
   // Long enough for a slow restart: a session that expires in it would be a change to tell of.
-  const { zookeeper, registrations } = await crowd(5 * TIMEOUT_MS);
-  const session = await testSession(zookeeper.connectString, { timeoutMs: 5 * TIMEOUT_MS });
+  const { zookeeper, registrations } = await crowd(3 * TIMEOUT_MS);
+  const session = await testSession(zookeeper.connectString, { timeoutMs: 3 * TIMEOUT_MS });
   await using subscription = subscribe(session, 'orders');
   await subscription.ready();
   const before = subscription.providers();

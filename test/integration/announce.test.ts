@@ -7,7 +7,7 @@ import {
   type ProviderRecord,
   readProvider,
 } from '../../src/registry/index.ts';
-import { manualClock } from '../../src/testing/index.ts';
+import { type ManualClock, manualClock } from '../../src/testing/index.ts';
 import { permission, type Session } from '../../src/zookeeper/index.ts';
 import { eventually } from '../support/eventually.ts';
 import { createsOf, proxiedSession, testSession } from '../support/session.ts';
@@ -39,6 +39,17 @@ async function onlyNode(
   const path = `${directory}/${children[0]}`;
   const { stat } = await session.getData(path);
   return { path, owner: stat.ephemeralOwner, record: await recordAt(session, path) };
+}
+
+/** Lets the time of `clock` go on until `work` is done: only then does what lasts for a time last until the test has looked at it. */
+async function passing(clock: ManualClock, work: Promise<unknown>): Promise<void> {
+  let isDone = false;
+  void work.finally(() => (isDone = true)).catch(() => undefined);
+  await eventually(async () => {
+    await clock.advance(100);
+    expect(isDone).toBe(true);
+  });
+  await work;
 }
 
 test('announcing makes one ephemeral node that carries the whole record', async () => {
@@ -196,7 +207,8 @@ test('draining stays listed, closing says draining before the node goes', async 
   const servers = await testServers();
   const session = await testSession(servers);
   const other = await testSession(servers);
-  const registration = await announce(session, orders, { drainMs: 300 });
+  const clock = manualClock();
+  const registration = await announce(session, orders, { drainMs: 300, clock });
   await using second = await announce(session, { ...orders, id: 'orders-2' });
   await second.drain();
   expect(await recordAt(other, second.path)).toMatchObject({ status: 'draining' });
@@ -204,7 +216,7 @@ test('draining stays listed, closing says draining before the node goes', async 
   await eventually(async () =>
     expect(await recordAt(other, registration.path)).toMatchObject({ status: 'draining' }),
   );
-  await closed;
+  await passing(clock, closed);
   expect(await other.exists(registration.path)).toBeUndefined();
   await registration.close();
   await expect(registration.update({ weight: 1 })).rejects.toMatchObject({
@@ -283,17 +295,23 @@ test('a draining that is still on its way when the provider closes is said all t
   const servers = await testServers();
   const { session, proxy } = await proxiedSession(servers, { timeoutMs: 20_000 });
   const other = await testSession(servers);
-  const registration = await announce(session, orders, { closeWithinMs: 50, drainMs: 1_000 });
+  const clock = manualClock();
+  const options = { closeWithinMs: 50, drainMs: 1_000, clock };
+  const registration = await announce(session, orders, options);
   await proxy.cut();
   await eventually(() => expect(session.state.kind).toBe('suspended'));
   const drained = expect(registration.drain()).rejects.toMatchObject({ code: 'SESSION_CLOSED' });
-  await registration.close();
+  await passing(clock, registration.close());
   await drained;
   await proxy.heal();
-  await eventually(async () =>
-    expect(await recordAt(other, registration.path)).toMatchObject({ status: 'draining' }),
-  );
-  await eventually(async () => expect(await other.exists(registration.path)).toBeUndefined());
+  await eventually(async () => {
+    await clock.advance(10);
+    expect(await recordAt(other, registration.path)).toMatchObject({ status: 'draining' });
+  });
+  await eventually(async () => {
+    await clock.advance(100);
+    expect(await other.exists(registration.path)).toBeUndefined();
+  });
 });
 
 test('now and then a provider looks at its node though nothing called for it', async () => {

@@ -29,14 +29,18 @@ interface Members {
   leader(but?: Member): Promise<Member>;
 }
 
-/** Members of one election, each with a link of its own; what they do is written down and judged when the test ends. */
+/**
+ * Members of one election, each with a link of its own; what they do is written down and judged when the test ends. They are one
+ * process: a pause of it that outlasts a session ends one term and begins another in any order, so sessions are long unless the test
+ * ends them, and such members are `disturbed` first.
+ */
 function membersAt(servers: string): Members {
   const history: TermEvent[] = [];
   const members: Member[] = [];
   onTestFinished(() => expect(violationsOf(history)).toEqual([]));
 
   const join: Members['join'] = async (name, options) => {
-    const proxied = await proxiedSession(servers, { timeoutMs: 1_000, ...options });
+    const proxied = await proxiedSession(servers, { timeoutMs: 20_000, ...options });
     const election = openElection(proxied.session, path, { id: name });
     const stopping = new AbortController();
     let current: Term | undefined;
@@ -111,7 +115,7 @@ test('a leader that resigns hands over, and its node is gone', async () => {
 test('a leader that is cut off ends its term by its own clock, before the server expires it', async () => {
   const servers = await testServers();
   const members = membersAt(servers);
-  for (const name of ['a', 'b', 'c']) await members.join(name, { timeoutMs: 3_000 });
+  for (const name of ['a', 'b', 'c']) await members.join(name, { timeoutMs: 6_000 });
   const first = await members.leader();
   const observer = await testSession(servers);
   const { signal, path: node } = first.term as Term;
@@ -127,7 +131,7 @@ test('a leader that is cut off ends its term by its own clock, before the server
 test('a leader whose session ends campaigns again, with a higher token', async () => {
   const servers = await testServers();
   const members = membersAt(servers);
-  const only = await members.join('a');
+  const only = await members.join('a', { timeoutMs: 2_000 });
   await members.leader();
   const before = only.term?.token ?? 0n;
   only.disturbed();
@@ -139,7 +143,7 @@ test('a leader whose session ends campaigns again, with a higher token', async (
 test('after a mere suspension the same member leads a new term with a new node', async () => {
   const servers = await testServers();
   const members = membersAt(servers);
-  const only = await members.join('a', { timeoutMs: 20_000 });
+  const only = await members.join('a');
   await members.leader();
   const before = only.term?.token ?? 0n;
   const { epoch } = only.session;
@@ -186,7 +190,7 @@ test('a leader that stood still past its session does no harm when it wakes', as
   const servers = await testServers();
   const members = membersAt(servers);
   const clock = stoppableClock();
-  const first = await members.join('a', { clock });
+  const first = await members.join('a', { clock, timeoutMs: 3_000 });
   await members.leader();
   const second = await members.join('b');
   const old = first.term as Term;

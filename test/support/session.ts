@@ -7,7 +7,7 @@ export async function testSession(
   servers: string,
   options: Partial<SessionOptions> = {},
 ): Promise<Session> {
-  const session = await openSession({ servers, timeoutMs: 5_000, ...options });
+  const session = await openSession({ servers, timeoutMs: 20_000, ...options });
   onTestFinished(() => session.close());
   await session.connected();
   return session;
@@ -21,7 +21,8 @@ export interface ProxiedSession {
 }
 
 /**
- * A session whose every byte goes through a proxy of its own. Short, so that it can expire soon.
+ * A session whose every byte goes through a proxy of its own. Short, so that it can expire soon, and not so short that a busy machine
+ * lets it expire by itself.
  *
  * @param servers one `host:port`, with or without a chroot.
  */
@@ -34,7 +35,7 @@ export async function proxiedSession(
   const proxy = await faultProxy({ target });
   onTestFinished(() => proxy.close());
   const chroot = slash < 0 ? '' : servers.slice(slash);
-  const session = await testSession(`${proxy.address}${chroot}`, { timeoutMs: 800, ...options });
+  const session = await testSession(`${proxy.address}${chroot}`, { timeoutMs: 2_000, ...options });
   return { session, proxy, expire: () => expire(servers, session, proxy) };
 }
 
@@ -49,14 +50,14 @@ export function createsOf(session: Session): number {
 async function expire(servers: string, session: Session, proxy: FaultProxy): Promise<void> {
   const canary = `/canary-${session.sessionId}-${session.epoch}`;
   await session.create(canary, Buffer.alloc(0), { mode: 'ephemeral' });
-  const observer = await openSession({ servers, timeoutMs: 5_000 });
+  const observer = await openSession({ servers, timeoutMs: 20_000 });
   try {
     const expired = new Promise<void>(resolve => {
       void observer.watchExists(canary, () => resolve());
     });
-    await observer.exists(canary);
+    const planted = await observer.exists(canary);
     await proxy.cut();
-    await expired;
+    if (planted !== undefined) await expired; // else it has expired already
   } finally {
     await observer.close();
   }

@@ -59,7 +59,7 @@ const nothing = (): void => undefined;
 
 /** Closed by the end of the test. */
 export async function startSystem(servers: string, options: SystemOptions = {}): Promise<System> {
-  const { id = 'aggregator', timeoutMs = 5_000, protection = {}, auditEveryMs = 0 } = options;
+  const { id = 'aggregator', timeoutMs = 10_000, protection = {}, auditEveryMs = 0 } = options;
   const opened = releasers();
   onTestFinished(opened.release);
   const [clock, random, registry] = [systemClock, systemRandom, new Registry()];
