@@ -3,7 +3,8 @@ import type { Session, Watch } from '../zookeeper/index.ts';
 
 /**
  * Arms a watch, and waits until it fires or a new epoch begins. Returns at once when `arm` found that there is nothing to wait for (it
- * returns false). The watch is gone afterwards, however it ended.
+ * returns false), and when the session is closed, which tells nobody's watch: whoever looks again hears SESSION_CLOSED. The watch is
+ * gone afterwards, however it ended.
  *
  * @throws the signal's reason.
  */
@@ -14,9 +15,14 @@ export async function untilWoken(
 ): Promise<void> {
   const woken = deferred<void>();
   const { epoch } = session;
-  const forget = session.onAttached(attached => {
-    if (attached.epoch !== epoch) woken.resolve();
-  });
+  const undoes = [
+    session.onAttached(attached => {
+      if (attached.epoch !== epoch) woken.resolve();
+    }),
+    session.onState(({ kind }) => {
+      if (kind === 'closed') woken.resolve();
+    }),
+  ];
   try {
     const { watch, worthWaiting } = await arm(woken.resolve);
     try {
@@ -25,6 +31,6 @@ export async function untilWoken(
       void watch.close();
     }
   } finally {
-    forget();
+    for (const undo of undoes) undo();
   }
 }
