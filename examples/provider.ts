@@ -14,7 +14,7 @@ const session = await openSession({
 const registration = await announce(
   session,
   { service: 'hello', id: `hello-${port}`, address: '127.0.0.1', port, protocol: 'http' },
-  { drainMs: 1_000 }, // callers have a second to turn away before the node is gone
+  { drainMs: 3_000 }, // callers have three seconds to turn away before the node is gone
 );
 console.log(`announced as ${registration.path}; Ctrl-C says goodbye`);
 

@@ -30,7 +30,7 @@ test('a provider is there, is killed with kill -9, and is gone', async () => {
   const { daemon, url } = await serve(servers);
   await using _daemon = daemon;
   await ready(url);
-  const flags = ['--port', '8080', '--zookeeper', servers, '--session-timeout', '2s'];
+  const flags = ['--port', '8080', '--zookeeper', servers, '--session-timeout', '5s'];
   const provider = (id: string) =>
     rollcall([
       'register',
@@ -111,7 +111,7 @@ test('the commands of a terminal show what the daemon knows', async () => {
 test('a stop is in order: unready first, streams and held requests are answered, the session goes last', async () => {
   const servers = await testServers();
   await using nodes = await openNodes(servers);
-  const { daemon, url } = await serve(servers, ['--lame-duck', '4s']);
+  const { daemon, url } = await serve(servers, ['--lame-duck', '8s']);
   await using _daemon = daemon;
   await ready(url);
   const members = async () => (await nodes.session.getChildren(layout().members)).children.length;
