@@ -1,6 +1,6 @@
 import { connect, createServer } from 'node:net';
 import { expect, test } from 'vitest';
-import { faultProxy, startZooKeeper } from '../../src/testing/index.ts';
+import { faultProxy, manualClock, startZooKeeper } from '../../src/testing/index.ts';
 import {
   CREATOR_ALL_ACL,
   digestAcl,
@@ -13,7 +13,7 @@ import { eventually } from '../support/eventually.ts';
 import { scriptedServer } from '../support/scripted-server.ts';
 import { sharedServers, testServers } from '../support/zookeeper.ts';
 
-const patience = { timeout: 15_000, interval: 5 };
+const patience = { timeout: 20_000, interval: 5 };
 
 function chrootOf(servers: string): string {
   return servers.slice(servers.indexOf('/'));
@@ -134,17 +134,26 @@ test('digest users and ACLs decide who may do what', async () => {
 
 test('refused credentials are said, by the state and to all who wait, and not repeated at speed', async () => {
   await using server = await scriptedServer(({ op }) => (op === 100 ? { error: -115 } : {}));
+  const clock = manualClock();
   const session = await openSession({
     servers: server.address,
     auth: [{ scheme: 'digest', credentials: 'a:b' }],
+    clock,
+    random: () => 0,
   });
   const reading = session.getData('/').catch((error: unknown) => error);
   await expect(session.connected()).rejects.toMatchObject({ code: 'AUTH_FAILED' });
   expect(await reading).toMatchObject({ code: 'AUTH_FAILED' });
   expect(session.state).toMatchObject({ kind: 'connecting', reason: { code: 'AUTH_FAILED' } });
   await expect(session.exists('/')).rejects.toMatchObject({ code: 'AUTH_FAILED' });
-  expect(server.requests.filter(({ op }) => op === undefined)).toHaveLength(1);
-  await session.close();
+  const handshakes = (): number => server.requests.filter(({ op }) => op === undefined).length;
+  await clock.advance(499);
+  expect(handshakes()).toBe(1);
+  await clock.advance(1);
+  await eventually(() => expect(handshakes()).toBe(2));
+  const closed = session.close();
+  await clock.advance(10_000); // nobody answers its goodbye
+  await closed;
 });
 
 test('a server that answers what nobody asked is left', async () => {
@@ -177,7 +186,7 @@ test('a packet of an impossible length ends that connection, not the process', a
 
 test('a session goes on at another server of the ensemble when its own is killed', async () => {
   await using zookeeper = await startZooKeeper({ servers: 3 });
-  await using session = await openSession({ servers: zookeeper.connectString, timeoutMs: 6000 });
+  await using session = await openSession({ servers: zookeeper.connectString, timeoutMs: 20_000 });
   await session.create('/mine', Buffer.alloc(0), { mode: 'ephemeral' });
   const used = session.server;
   const victim = zookeeper.servers.find(server => server.address === used);

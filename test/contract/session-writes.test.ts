@@ -5,7 +5,7 @@ import { eventually } from '../support/eventually.ts';
 import { scriptedServer } from '../support/scripted-server.ts';
 import { sharedServers, testServers } from '../support/zookeeper.ts';
 
-const patience = { timeout: 15_000, interval: 5 };
+const patience = { timeout: 20_000, interval: 5 };
 
 function chrootOf(servers: string): string {
   return servers.slice(servers.indexOf('/'));
@@ -186,7 +186,7 @@ test('reads and idempotent writes go on through a lost connection; a compare-and
 
 test('what waits for a connection is told when the session is lost', async () => {
   await using proxy = await faultProxy({ target: sharedServers() });
-  await using session = await openSession({ servers: proxy.address, timeoutMs: 1500 });
+  await using session = await openSession({ servers: proxy.address, timeoutMs: 4000 });
   await session.connected();
   await proxy.cut();
   await eventually(() => expect(session.state.kind).toBe('suspended'), patience);

@@ -5,7 +5,7 @@ import { testSession } from '../support/session.ts';
 import { idsOf, startSystem, type System } from '../support/system.ts';
 import { testServers } from '../support/zookeeper.ts';
 
-const WAIT = { timeout: 15_000, interval: 20 };
+const WAIT = { timeout: 30_000, interval: 20 };
 const where = layout();
 const directory = where.providers('orders');
 const good = { v: 1, service: 'orders', address: '10.0.0.5', port: 80 };

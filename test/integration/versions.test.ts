@@ -8,7 +8,7 @@ import { streamCopy } from '../support/stream-copy.ts';
 import { startSystem, type System } from '../support/system.ts';
 import { testServers } from '../support/zookeeper.ts';
 
-const WAIT = { timeout: 15_000, interval: 20 };
+const WAIT = { timeout: 30_000, interval: 20 };
 const where = layout();
 const json = (value: unknown): Buffer => Buffer.from(JSON.stringify(value));
 
@@ -255,12 +255,17 @@ test('beside aggregators of other releases we stay the master, and they can read
       members: [{ master: true }, { id: 'newer', master: false }, { id: 'older', master: false }],
     });
   const session = await testSession(servers);
-  const members: unknown[] = [];
-  for (const name of await namesIn(session, where.members))
-    members.push(await readJson(session, `${where.members}/${name}`));
-  expect(members).toContainEqual(
-    expect.objectContaining({ v: 1, id: system.id, version: '1.0.0', view: 'live' }),
-  );
+  const members = async (): Promise<readonly unknown[]> =>
+    Promise.all(
+      (await namesIn(session, where.members)).map(name =>
+        readJson(session, `${where.members}/${name}`),
+      ),
+    );
+  await expect
+    .poll(members, WAIT)
+    .toContainEqual(
+      expect.objectContaining({ v: 1, id: system.id, version: '1.0.0', view: 'live' }),
+    );
   await system.close();
   const rest = (await namesIn(session, where.election)).map(name => `${where.election}/${name}`);
   expect(new Set(rest)).toEqual(new Set([newer.latch, older.latch]));
