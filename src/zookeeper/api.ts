@@ -249,7 +249,7 @@ export interface Session extends AsyncDisposable {
   /** Waits until the server in use has caught up with the leader. */
   sync(path: ZnodePath, options?: WaitOptions): Promise<void>;
   transaction(): Transaction;
-  /** Reads many nodes in one request (server ≥ 3.6: see `features`). Errors are per item. Not split: the caller keeps to a byte budget. The data and the stats of all items share the answer's memory, and are decoded when they are asked for: copy what is kept. */
+  /** Reads many nodes in one request (server ≥ 3.6: see `features`). Errors are per item. Not split: the caller keeps to a byte budget. The data and the stats of all items share the answer's memory, and are decoded when they are asked for: copy what is kept, field by field (a spread copies none of them). */
   multiRead(
     requests: readonly ReadRequest[],
     options?: WaitOptions,

@@ -1,4 +1,4 @@
-import { hasCode, isRollcallError } from '../kernel/errors.ts';
+import { hasCode } from '../kernel/errors.ts';
 import type { Acl, Created, CreateMode, CreateOptions, Session, ZnodePath } from './api.ts';
 import { checkAcl, OPEN_ACL } from './acl.ts';
 import type { RawCall, Ticket } from './calls.ts';
@@ -7,6 +7,7 @@ import { type Chroot, checkPath } from './path.ts';
 import { checkGuid, findLost, type Lost } from './protected-create.ts';
 import { CREATE_MODES, type CreateBody, readStat, writeCreate } from './protocol.ts';
 import { getEphemeralsCall, type OperationContext } from './reads.ts';
+import { isRefusal } from './server-errors.ts';
 
 export type Creates = Pick<Session, 'create' | 'ensurePath'>;
 
@@ -71,15 +72,33 @@ export function creates(context: CreateContext): Creates {
   /** The caller gave up while the create was on its way: nobody else would ever take the node away. */
   const undo = async (underWay: Promise<Created>, lost: Lost): Promise<void> => {
     try {
-      const created = await underWay.catch((error: unknown) => {
-        if (!hasCode(error, 'CONNECTION_LOSS')) throw error;
-        return calls.run({ repeat: 'idempotent' }, ticket => findLost(context, ticket, lost));
+      const made = await underWay.catch((error: unknown) => {
+        if (!hasCode(error, 'CONNECTION_LOSS', 'SESSION_LOST')) throw error;
+        return undefined;
       });
-      if (created === undefined) return;
-      await calls.run({ repeat: 'idempotent' }, ticket => library.remove(ticket, created.path, -1));
-      budget.removed(created.path);
+      let created = made ?? (await findInAnyEpoch(lost));
+      while (created !== undefined && !(await isRemoved(created.path)))
+        created = await findInAnyEpoch(lost);
     } catch {
-      // Refused, gone already, or gone with the session.
+      // Refused, gone already, or the session was closed, and all that it owned is gone with it.
+    }
+  };
+
+  /** A session that was lost may be taken up again, with all its nodes: then it is looked for once there is a connection. */
+  const findInAnyEpoch = (lost: Lost): Promise<Created | undefined> =>
+    calls.run({ repeat: 'read', signal: new AbortController().signal }, ticket =>
+      findLost(context, ticket, lost),
+    );
+
+  /** Returns whether that is done; false: the session was lost before it was. */
+  const isRemoved = async (path: ZnodePath): Promise<boolean> => {
+    try {
+      await calls.run({ repeat: 'idempotent' }, ticket => library.remove(ticket, path, -1));
+      budget.removed(path);
+      return true;
+    } catch (error) {
+      if (!hasCode(error, 'SESSION_LOST')) throw error;
+      return false;
     }
   };
 
@@ -124,14 +143,6 @@ const AS_THE_SERVER_SAYS: Chroot = { prefix: '', toServer: path => path, toClien
 /** Ephemeral and sequential nodes belong to their creator alone; a plain node may be what others wait for. */
 function isOnlyOurs(mode: CreateMode): boolean {
   return CREATE_MODES[mode].ephemeral || CREATE_MODES[mode].sequential;
-}
-
-/** The server (or we) said no: the node was not made. Otherwise it may have been. */
-function isRefusal(error: unknown): boolean {
-  return (
-    isRollcallError(error) &&
-    !hasCode(error, 'CONNECTION_LOSS', 'SESSION_LOST', 'SESSION_CLOSED', 'ABORTED')
-  );
 }
 
 function createCall(chroot: Chroot, body: CreateBody): RawCall<Created> {

@@ -68,12 +68,17 @@ export function sessionMetrics(register: Registry): SessionMetrics {
   };
 }
 
-/** The mirror's size, the differences its audits found (which should stay 0), and child lists that come near `jute.maxbuffer`. */
+/** The mirror's size, the paths that it cannot read, the differences its audits found (both should stay 0), and child lists that come near `jute.maxbuffer`. */
 export function mirrorMetrics(register: Registry): MirrorMetrics {
   const registers = [register];
   const nodes = new Gauge({
     name: 'rollcall_mirror_nodes',
     help: 'Znodes in the mirror.',
+    registers,
+  });
+  const untrusted = new Gauge({
+    name: 'rollcall_mirror_untrusted',
+    help: 'Paths that could not be read (a missing right, for one): what was known of them is kept.',
     registers,
   });
   const drift = new Counter({
@@ -86,5 +91,10 @@ export function mirrorMetrics(register: Registry): MirrorMetrics {
     'Child lists read whose encoding is above 50 % (warning) or 80 % (alarm) of jute.maxbuffer.',
     register,
   );
-  return { drift: count => drift.inc(count), nodes: count => nodes.set(count), childList };
+  return {
+    drift: count => drift.inc(count),
+    nodes: count => nodes.set(count),
+    untrusted: count => untrusted.set(count),
+    childList,
+  };
 }

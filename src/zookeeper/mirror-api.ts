@@ -4,7 +4,10 @@ import type { RollcallError } from '../kernel/errors.ts';
 import type { Logger } from '../kernel/log.ts';
 import type { Utf8Source, ZnodePath } from './api.ts';
 
-/** What the mirror knows of a node. Its path is put together when it is asked for: of many siblings, `parent` is one string. */
+/**
+ * What the mirror knows of a node. Its path is put together when it is asked for (a spread leaves it out): of many siblings, `parent`
+ * is one string.
+ */
 export interface MirrorNode {
   readonly path: ZnodePath;
   /** Of `/` itself: `/`, with an empty name. */
@@ -29,6 +32,7 @@ export type MirrorChange =
   | {
       readonly kind: 'put';
       readonly node: MirrorNode;
+      /** It may share the memory of a whole answer: copy what is kept. */
       readonly data: Buffer;
       /** The same as `data`, where it can be had as text without being cut out of the answer first. */
       readonly content?: Utf8Source;
@@ -81,7 +85,7 @@ export interface Mirror extends AsyncDisposable {
   /** Batches in order, synchronously after the mirror's own state has changed. The first is the whole tree. */
   onBatch(listener: (batch: MirrorBatch) => void): () => void;
   onState(listener: (state: MirrorState) => void): () => void;
-  /** Called when the watermark or pending marks may have moved although no batch came. Coalesced to once per turn of the event loop. */
+  /** Called when the watermark, or a pending mark that was there, may have moved although no batch came. Coalesced to once per turn of the event loop. */
   onWatermark(listener: () => void): () => void;
   /** Resolves at the first complete copy. */
   ready(options?: WaitOptions): Promise<void>;
@@ -111,6 +115,8 @@ export interface MirrorOptions {
 export interface MirrorMetrics {
   drift(count: number): void;
   nodes(count: number): void;
+  /** Paths that cannot be read. */
+  untrusted(count: number): void;
   /** A child list's encoded size as a share of `jute.maxbuffer`. */
   childList(share: number): void;
 }

@@ -33,9 +33,10 @@ export async function auditTree(
     if (sum > 0) found(sum);
   };
   const known = knownPaths(parts);
-  for (let paths = known.take(WINDOW); paths.length > 0; paths = known.take(WINDOW)) {
+  for (let paths = known.take(WINDOW); paths.length > 0; ) {
     await auditSome(paths);
-    if (pauseMs > 0) await parts.clock.sleep(pauseMs, signal);
+    paths = known.take(WINDOW);
+    if (paths.length > 0 && pauseMs > 0) await parts.clock.sleep(pauseMs, signal);
   }
   for (const path of parts.trust.untrusted.keys()) repair(parts, path, WHOLE);
   found(0);

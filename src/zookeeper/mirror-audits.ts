@@ -119,19 +119,22 @@ export function mirrorAudits(parts: MirrorParts, options: AuditsOptions): Mirror
     timer = clock.after(options.everyMs * (0.5 + random()), () => void timed(), { unref: true });
   };
 
+  const settled = (): void => {
+    if (pending.repairs > 0) return;
+    repaired?.resolve();
+    repaired = undefined;
+  };
+
   return {
     live(strategy, signal) {
       const isFirst = live === undefined;
       live = { strategy, signal };
       becameLive.resolve();
       becameLive = deferred();
+      settled(); // the whole re-read may have done what was to be repaired, or made it void
       if (isFirst) schedule();
     },
-    settled() {
-      if (pending.repairs > 0) return;
-      repaired?.resolve();
-      repaired = undefined;
-    },
+    settled,
     run: signal => {
       const either =
         signal === undefined ? closed.signal : AbortSignal.any([signal, closed.signal]);

@@ -103,8 +103,8 @@ export async function readMany(
 }
 
 function foundIn(item: ReadItem, result: ReadResult | undefined): Found {
-  if (result?.kind === 'data' && item.kind === 'data') return result;
-  const { kind, path } = item;
+  if (result?.kind === 'data' && item.kind !== 'stat') return result;
+  const { path } = item;
   if (result === undefined) {
     return {
       kind: 'failed',
@@ -118,5 +118,5 @@ function foundIn(item: ReadItem, result: ReadResult | undefined): Found {
   if (result.kind === 'error') return foundInstead(path, result.error);
   if (result.kind === 'children')
     return { kind: 'children', path, names: result.children, stat: undefined };
-  return kind === 'stat' ? { kind, path, stat: result.stat } : result;
+  return { kind: 'stat', path, stat: result.stat };
 }

@@ -58,12 +58,12 @@ export function scanWork(parts: MirrorParts, strategy: WatchStrategy): ScanWork 
   const lists: { readonly path: ZnodePath; readonly children: number }[] = [];
   // What the tree has when its list is read was known before the scan, and is asked for from the beginning: no index of 100 000
   // paths is needed beside the tree's own.
-  const unknown = [...parts.roots, ...parts.trust.untrusted.keys()].filter(
-    path => tree.get(path) === undefined,
+  const asked = new Set<ZnodePath>(
+    [...parts.roots, ...parts.trust.untrusted.keys()].filter(path => tree.get(path) === undefined),
   );
-  const asked = new Set<ZnodePath>(unknown);
+  const unknown = [...asked];
   const missing = new Set<ZnodePath>();
-  /** Directories of what was asked for although no list named it: their lists must not ask for it once more. */
+  /** Directories of which something was asked for already: their lists must not ask for it once more. */
   const askedIn = new Set<ZnodePath>(unknown.map(parentOf));
   const nodes: Names[] = [];
   let waiting = 0;
@@ -79,7 +79,10 @@ export function scanWork(parts: MirrorParts, strategy: WatchStrategy): ScanWork 
     const { parent, name } = placeOf(path);
     wait({ parent, names: [name], isNew: false });
   }
-  for (const { path, names } of tree.listings()) wait({ parent: path, names, isNew: false });
+  for (const { path, names } of tree.listings()) {
+    askedIn.add(path);
+    wait({ parent: path, names, isNew: false });
+  }
 
   /** Those of a directory of which something is known, or was asked for already. */
   const unasked = (parent: ZnodePath, names: readonly string[]): readonly string[] =>
@@ -92,6 +95,7 @@ export function scanWork(parts: MirrorParts, strategy: WatchStrategy): ScanWork 
   return {
     addChildren(parent, names) {
       const isNew = !askedIn.has(parent) && tree.isEmpty(parent);
+      askedIn.add(parent);
       wait({ parent, names: isNew ? names : unasked(parent, names), isNew });
     },
     addList: (path, children) => void lists.push({ path, children }),

@@ -50,6 +50,7 @@ export async function scan(
   signal: AbortSignal,
 ): Promise<readonly Unsettled[]> {
   const work = scanWork(parts, strategy);
+  const distrust = parts.trust.remember();
   const unsettled: Unsettled[] = [];
   const differences: Difference[] = [];
   const failure = new AbortController();
@@ -96,6 +97,7 @@ export async function scan(
   } catch (error) {
     failure.abort(error);
     await Promise.allSettled(flights);
+    if (reason === 'resync') distrust();
     throw error;
   }
   if (reason === 'resync') await apply(parts, differences, reason);

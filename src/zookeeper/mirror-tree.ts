@@ -10,7 +10,6 @@ import { nameOf, parentOf } from './path.ts';
 export interface MirrorTree {
   readonly size: number;
   get(path: ZnodePath): MirrorNode | undefined;
-  at(place: NodePlace): MirrorNode | undefined;
   /** Directories in which something is known, with the names in it. */
   listings(): Iterable<{ readonly path: ZnodePath; readonly names: readonly string[] }>;
   /** Whether nothing is known in it. */
@@ -87,7 +86,7 @@ export function mirrorTree(options: { readonly keepData: boolean }): MirrorTree 
     return path === '/' ? nodes.filter(({ name }) => name !== '') : nodes;
   };
 
-  /** Takes `node` and what is below it out, deepest first, sparing (with all below) what `spare` holds. */
+  /** Takes the node and what is below it out, deepest first, sparing (with all below) what `spare` holds. */
   const take = (
     path: ZnodePath,
     spare: (node: MirrorNode) => boolean,
@@ -206,7 +205,6 @@ export function mirrorTree(options: { readonly keepData: boolean }): MirrorTree 
       return size;
     },
     get,
-    at,
     *listings() {
       for (const directory of directories.values())
         yield { path: directory.path, names: directory.names() };

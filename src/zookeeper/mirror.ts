@@ -38,7 +38,7 @@ export function openMirrorWith(
   const lastZxid = (): bigint => session.lastZxid;
   const roots = new Set(options.roots);
   const tree = mirrorTree({ keepData: options.keepData !== false });
-  const trust = mirrorTrust();
+  const trust = mirrorTrust({ logger, onCount: count => metrics?.untrusted(count) });
   const mark = makeWatermark({ roots: options.roots, lastZxid });
   const pending = pendingPaths(mark);
   const delivery = mirrorDelivery({

@@ -1,4 +1,9 @@
-import { RollcallError, type RollcallErrorCode } from '../kernel/errors.ts';
+import {
+  hasCode,
+  isRollcallError,
+  RollcallError,
+  type RollcallErrorCode,
+} from '../kernel/errors.ts';
 
 /** ZooKeeper's code for a node that is not there. */
 export const NO_NODE = -101;
@@ -35,4 +40,12 @@ export function serverError(zookeeperCode: number, what: string, path?: string):
 
 export function connectionLoss(what: string, cause?: unknown): RollcallError {
   return new RollcallError('CONNECTION_LOSS', what, cause === undefined ? {} : { cause });
+}
+
+/** The server (or we) said no: nothing was made. Otherwise it may have been. */
+export function isRefusal(error: unknown): boolean {
+  return (
+    isRollcallError(error) &&
+    !hasCode(error, 'CONNECTION_LOSS', 'SESSION_LOST', 'SESSION_CLOSED', 'ABORTED')
+  );
 }

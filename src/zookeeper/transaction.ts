@@ -7,7 +7,7 @@ import type { EphemeralBudget } from './ephemeral-budget.ts';
 import { type Chroot, checkPath } from './path.ts';
 import { CREATE_MODES, OP, readStat, writeCreate } from './protocol.ts';
 import { getEphemeralsCall, type OperationContext } from './reads.ts';
-import { serverError } from './server-errors.ts';
+import { isRefusal, serverError } from './server-errors.ts';
 
 /** One write of a transaction: how it goes out. */
 interface Step {
@@ -84,15 +84,22 @@ export function transaction(context: TransactionContext): Transaction {
         );
       const ephemerals = steps.filter(({ ephemeral }) => ephemeral).map(({ path }) => path);
       const reserved = ephemerals.length === 0 ? [] : await budget.reserve(ephemerals, owned);
+      const settled = (wasMade: boolean): void =>
+        reserved.forEach((reservation, index) => {
+          if (wasMade) reservation.created(ephemerals[index] ?? '');
+          else reservation.release();
+        });
       try {
         const outcomes = await calls.run({ repeat: 'once', signal }, ticket =>
           calls.raw(ticket, multiCall(chroot, steps)),
         );
         const results = succeeded(outcomes, steps);
         account(results, steps, budget);
+        settled(false); // what was made is counted under the paths that it got
         return results;
-      } finally {
-        for (const reservation of reserved) reservation.release();
+      } catch (error) {
+        settled(!isRefusal(error)); // they may be there: near the limit the server's own list tells
+        throw error;
       }
     },
   };

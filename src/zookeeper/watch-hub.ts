@@ -108,6 +108,8 @@ const HINT: Readonly<Record<WatchKind, WatchEventType>> = {
 export function watchHub(options: WatchHubOptions): WatchHub {
   const entries = new Map<ZnodePath, Entry>();
   let isAttached = false;
+  /** The persistent watches that the server was asked for anew, at the last attachment. */
+  let rearmed: Pick<RearmPaths, 'persistent' | 'recursive'> = { persistent: [], recursive: [] };
 
   const entryOf = (path: ZnodePath): Entry => {
     const known = entries.get(path);
@@ -282,17 +284,20 @@ export function watchHub(options: WatchHubOptions): WatchHub {
           if (entry.oneShots.some(other => other.kind === kind)) paths[kind].push(path);
         }
       }
+      rearmed = paths;
       return paths;
     },
     detached() {
       isAttached = false;
+      rearmed = { persistent: [], recursive: [] };
       for (const entry of entries.values()) Object.assign(entry.armed, NOTHING);
     },
     attached() {
       isAttached = true;
+      // What came after the paths were named has a request of its own on the way, which may be given up.
+      for (const path of rearmed.persistent) entryOf(path).armed.persistent = true;
+      for (const path of rearmed.recursive) entryOf(path).armed['persistent-recursive'] = true;
       for (const [path, entry] of [...entries]) {
-        const mode = modeOf(entry);
-        if (mode !== undefined) entry.armed[mode] = true;
         if (isCovered(entry)) hint(path, () => true);
         else for (const { kind } of entry.oneShots) entry.armed[tableOf(kind)] = true;
         void settle(path);

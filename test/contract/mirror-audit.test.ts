@@ -20,7 +20,7 @@ describe.each(strategies)('%s', strategy => {
     await plant(rig.writer, ['a', 'b', 'c', 'd'], 5);
     let deaf = false;
     const drift = vi.fn();
-    const metrics = { drift, nodes: vi.fn(), childList: vi.fn() };
+    const metrics = { drift, nodes: vi.fn(), untrusted: vi.fn(), childList: vi.fn() };
     const { mirror, record } = rig.open({ strategy, metrics }, reader =>
       swallowing(reader, () => deaf),
     );

@@ -182,6 +182,7 @@ describe.each(strategies)('%s', strategy => {
     const metrics = {
       drift: vi.fn(),
       nodes: vi.fn(),
+      untrusted: vi.fn(),
       childList: (share: number) => shares.push(share),
     };
     const { mirror } = rig.open({ strategy, metrics });

@@ -146,6 +146,40 @@ test('a create that was given up while its answer was on the way leaves no node'
   }
 });
 
+test('a create that was given up leaves no node either when the session is lost, and then taken up again', async () => {
+  await using zooKeeper = await startZooKeeper();
+  const [server] = zooKeeper.servers;
+  await using proxy = await faultProxy({ target: zooKeeper.connectString });
+  await using session = await openSession({ servers: proxy.address, timeoutMs: 6_000 });
+  await session.connected();
+  const { sessionId } = session;
+  await session.ensurePath('/q');
+  const giveUp = new AbortController();
+  proxy.pause('down');
+  const creating = session
+    .create('/q/guid-', Buffer.alloc(0), {
+      mode: 'ephemeral-sequential',
+      guid: 'guid',
+      signal: giveUp.signal,
+    })
+    .catch((error: unknown) => error);
+  {
+    await using observer = await openSession({ servers: zooKeeper.connectString });
+    await eventually(async () =>
+      expect((await observer.getChildren('/q')).children).toHaveLength(1),
+    );
+  }
+  giveUp.abort(new Error('enough'));
+  expect(await creating).toMatchObject({ message: 'enough' });
+  await server?.kill(); // an ensemble that is down expires nobody
+  await eventually(() => expect(session.state.kind).toBe('lost'));
+  await server?.start();
+  await proxy.heal();
+  await session.connected();
+  expect(session.sessionId).toBe(sessionId);
+  await eventually(async () => expect((await session.getChildren('/q')).children).toEqual([]));
+}, 60_000);
+
 test('a write that was given up before it was sent is never sent', async () => {
   const servers = await testServers();
   await using proxy = await faultProxy({ target: sharedServers() });

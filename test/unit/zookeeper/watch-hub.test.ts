@@ -102,3 +102,21 @@ test('a recursive watch on the root hears everything below it, once', () => {
   expect(heard.filter(line => line.startsWith('root'))).toHaveLength(5);
   expect(heard.filter(line => line.startsWith('a:'))).toHaveLength(3);
 });
+
+test('a watch that was added while the others were put in place again is not thought to be there', async () => {
+  const { hub, listen } = harness();
+  const [first, second] = ['first', 'second'].map(
+    name => ({ mode: 'persistent-recursive', listener: listen(name) }) as const,
+  );
+  if (first === undefined || second === undefined) throw new Error('two watches');
+  hub.detached();
+  expect(hub.rearmPaths().recursive).toEqual([]);
+  hub.addPersistent('/p', first);
+  hub.armBegun('/p', 'persistent-recursive'); // it waits for the attachment to end
+  hub.attached();
+  hub.addPersistent('/p', second);
+  expect(hub.isArmed('/p', 'persistent-recursive')).toBe(false);
+  hub.armEnded('/p', 'persistent-recursive', false); // given up before it was sent
+  await hub.removePersistent('/p', first);
+  expect(hub.isArmed('/p', 'persistent-recursive')).toBe(false);
+});
