@@ -5,7 +5,7 @@ import type { RollcallError } from '../kernel/errors.ts';
 import { isRollcallError } from '../kernel/errors.ts';
 import { nextTurn } from '../kernel/turn.ts';
 import type { TlsOptions } from './api.ts';
-import { frameSplitter } from './framing.ts';
+import { frameSplitter } from '../kernel/framing.ts';
 import { addressText, type ServerAddress } from './server-list.ts';
 import { connectionLoss } from './server-errors.ts';
 

@@ -1,36 +1,8 @@
 import { type JuteReader, JuteWriter } from '../kernel/jute.ts';
+import { OP, sealFrame } from '../kernel/wire.ts';
 import type { Acl, CreateMode, Stat } from './api.ts';
 
-/** Operation codes, from `ZooDefs.OpCode` of Apache ZooKeeper 3.8. */
-export const OP = {
-  create: 1,
-  delete: 2,
-  exists: 3,
-  getData: 4,
-  setData: 5,
-  getAcl: 6,
-  setAcl: 7,
-  getChildren: 8,
-  sync: 9,
-  ping: 11,
-  getChildren2: 12,
-  check: 13,
-  multi: 14,
-  create2: 15,
-  removeWatches: 18,
-  createContainer: 19,
-  createTtl: 21,
-  multiRead: 22,
-  auth: 100,
-  setWatches: 101,
-  getEphemerals: 103,
-  getAllChildrenNumber: 104,
-  setWatches2: 105,
-  addWatch: 106,
-  whoAmI: 107,
-  closeSession: -11,
-  error: -1,
-} as const;
+export { OP, sealFrame, XID } from '../kernel/wire.ts';
 
 /** What `requestCounts` calls each operation. */
 const NAMES: ReadonlyMap<number, string> = new Map<number, string>([
@@ -46,11 +18,7 @@ export function operationName(op: number): string {
   return NAMES.get(op) ?? `op${op}`;
 }
 
-/** xids below zero are not answers to numbered requests. */
-export const XID = { event: -1, ping: -2, auth: -4, setWatches: -8 } as const;
-
 const FRAME_HEADER_BYTES = 12;
-const LENGTH_BYTES = 4;
 
 /** A request's frame: length, xid (filled in when it is sent), operation, body. */
 export function requestFrame(op: number, write?: (writer: JuteWriter) => void): Buffer {
@@ -67,12 +35,6 @@ export function emptyFrame(
   const frame = Buffer.alloc(FRAME_HEADER_BYTES + bodyBytes);
   frame.writeInt32BE(op, 8);
   return { frame: sealFrame(frame), bodyAt: FRAME_HEADER_BYTES };
-}
-
-/** Writes the length of what follows into the first four bytes. */
-export function sealFrame(frame: Buffer): Buffer {
-  frame.writeInt32BE(frame.length - LENGTH_BYTES, 0);
-  return frame;
 }
 
 export function setXid(frame: Buffer, xid: number): void {

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { JuteReader, JuteWriter } from '../../src/kernel/jute.ts';
 import { readStat, writeAcls } from '../../src/zookeeper/protocol.ts';
-import { frameSplitter } from '../../src/zookeeper/framing.ts';
+import { frameSplitter } from '../../src/kernel/framing.ts';
 
 type Value =
   | { readonly kind: 'int'; readonly value: number }

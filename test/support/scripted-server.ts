@@ -1,6 +1,6 @@
 import { createServer, type Socket } from 'node:net';
 import { JuteReader, JuteWriter } from '../../src/kernel/jute.ts';
-import { frameSplitter } from '../../src/zookeeper/framing.ts';
+import { frameSplitter } from '../../src/kernel/framing.ts';
 
 /** A request as it came in; `op` is undefined for the handshake. */
 export interface ScriptedRequest {

@@ -1,5 +1,5 @@
 import { afterEach, expect, test, vi } from 'vitest';
-import { frameSplitter } from '../../../src/zookeeper/framing.ts';
+import { frameSplitter } from '../../../src/kernel/framing.ts';
 
 afterEach(() => {
   vi.restoreAllMocks();

@@ -1,4 +1,4 @@
-import { RollcallError } from '../kernel/errors.ts';
+import { RollcallError } from './errors.ts';
 
 const LENGTH_BYTES = 4;
 
@@ -68,7 +68,7 @@ export function frameSplitter(maxFrameBytes: number = MAX_FRAME_BYTES): FrameSpl
         if (wantedBytes < 0 || wantedBytes > maxFrameBytes) {
           throw new RollcallError(
             'MALFORMED_PACKET',
-            `the server announced a packet of ${wantedBytes} bytes`,
+            `a packet of ${wantedBytes} bytes was announced`,
           );
         }
       }
