@@ -1,3 +1,4 @@
+export { startEmbedded } from './embedded.ts';
 export {
   faultProxy,
   type FaultDirection,

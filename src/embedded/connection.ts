@@ -1,0 +1,225 @@
+import type { Socket } from 'node:net';
+import { errorText, hasCode, isRollcallError } from '../kernel/errors.ts';
+import { type FrameSplitter, frameSplitter } from '../kernel/framing.ts';
+import { JuteReader } from '../kernel/jute.ts';
+import { OP } from '../kernel/wire.ts';
+import { digestIdentity, type Identity } from './acl.ts';
+import { bareReply, eventFrame } from './encode.ts';
+import { ERROR } from './error-code.ts';
+import { readHello, welcomeFrame } from './handshake.ts';
+import type { Connection, Host } from './host.ts';
+import { outbox } from './outbox.ts';
+import { isKnown, runRequest } from './requests.ts';
+import type { Session } from './sessions.ts';
+
+/** Above it a client's requests wait until it has read some of its answers. */
+const PAUSE_BYTES = 1024 * 1024;
+
+type Phase =
+  | { readonly kind: 'new'; head: Buffer }
+  | { readonly kind: 'greeting' }
+  | { readonly kind: 'serving'; readonly session: Session<Connection> }
+  | { readonly kind: 'finishing' }
+  | { readonly kind: 'over' };
+
+export function openConnection(socket: Socket, id: number, host: Host): Connection {
+  const { database, limits, logger } = host;
+  const remote = `${socket.remoteAddress ?? ''}:${socket.remotePort ?? 0}`;
+  const identities: Identity[] = [{ scheme: 'ip', id: addressOf(socket) }];
+  const splitter: FrameSplitter = frameSplitter(limits.maxBufferBytes);
+  const queued = outbox();
+  const openedAtMs = host.fair.nowMs();
+  let phase: Phase = { kind: 'new', head: Buffer.alloc(0) };
+  let session: Session<Connection> | undefined;
+  let paused = false;
+  let largestReplyBytes = 0;
+  let received = 0;
+  let sent = 0;
+
+  const unreadBytes = (): number => queued.bytes + socket.writableLength;
+
+  const send = (frame: Buffer): void => {
+    sent += 1;
+    queued.queue(frame, host.journal.appended);
+    host.due(connection);
+  };
+
+  const over = (): void => {
+    if (phase.kind === 'over') return;
+    phase = { kind: 'over' };
+    if (session?.connection === connection) session.connection = undefined;
+    database.watches.forget(connection);
+    host.gone(connection);
+  };
+
+  const destroy = (reason: string): void => {
+    if (phase.kind === 'over') return;
+    logger.debug({ remote, sessionId: session?.id.toString(16), reason }, 'connection ended');
+    over();
+    socket.destroy();
+  };
+
+  const finish = (): void => {
+    if (phase.kind === 'over') return;
+    phase = { kind: 'finishing' };
+    host.due(connection);
+  };
+
+  const greet = (frame: Buffer): void => {
+    const hello = readHello(frame);
+    if (hello.lastZxid > database.zxid)
+      return destroy('the client has seen a later state than this server has');
+    session = host.attach(hello, connection);
+    const password = session && host.passwords.of(session.id);
+    send(
+      welcomeFrame(
+        session && password && { id: session.id, timeoutMs: session.timeoutMs, password },
+        hello.withReadOnly,
+      ),
+    );
+    if (session === undefined) finish();
+    else phase = { kind: 'serving', session };
+  };
+
+  const authenticate = (xid: number, body: JuteReader): void => {
+    body.int();
+    const scheme = body.string();
+    const credentials = body.bytes() ?? Buffer.alloc(0);
+    if (scheme === 'digest') learn(identities, digestIdentity(credentials.toString('utf8')));
+    const known = scheme === 'digest' || scheme === 'ip';
+    send(bareReply(xid, 0, known ? ERROR.ok : ERROR.authFailed));
+    if (!known) finish();
+  };
+
+  const serve = (frame: Buffer, { id: sessionId }: Session<Connection>): void => {
+    const body = new JuteReader(frame);
+    const [xid, op] = [body.int(), body.int()];
+    received += 1;
+    if (op === OP.auth) return authenticate(xid, body);
+    if (op === OP.closeSession) {
+      host.endSession(sessionId, connection);
+      send(bareReply(xid, database.zxid, ERROR.ok));
+      return finish();
+    }
+    if (!isKnown(op)) {
+      send(bareReply(xid, 0, ERROR.unimplemented));
+      return finish();
+    }
+    const reply = runRequest(database, connection, { xid, op, body });
+    if (reply.length > largestReplyBytes) largestReplyBytes = reply.length;
+    send(reply);
+  };
+
+  const handle = (): void => {
+    for (;;) {
+      if (phase.kind === 'serving' && unreadBytes() > PAUSE_BYTES) return pause();
+      if (phase.kind !== 'serving' && phase.kind !== 'greeting') return;
+      const frame = splitter.next();
+      if (frame === undefined) return;
+      if (phase.kind === 'greeting') greet(frame);
+      else serve(frame, phase.session);
+    }
+  };
+
+  /** What a client sends can end its own connection, and nothing else. */
+  const guarded = (work: () => void): void => {
+    try {
+      work();
+    } catch (error) {
+      if (!isRollcallError(error)) logger.error({ remote, error }, 'a request failed');
+      else if (!hasCode(error, 'MALFORMED_PACKET')) throw error;
+      destroy(errorText(error));
+    }
+  };
+
+  const pause = (): void => {
+    paused = true;
+    socket.pause();
+  };
+
+  const resume = (): void => {
+    if (!paused || unreadBytes() > PAUSE_BYTES / 2) return;
+    paused = false;
+    guarded(handle);
+    if (!paused) socket.resume();
+  };
+
+  /** Before the handshake, and only then, four letters may ask how the server is. */
+  const begin = (chunk: Buffer, head: Buffer): Buffer | undefined => {
+    const bytes = head.length === 0 ? chunk : Buffer.concat([head, chunk]);
+    if (bytes.length < 4) {
+      phase = { kind: 'new', head: bytes };
+      return undefined;
+    }
+    const answer = host.fourLetters(bytes.toString('latin1', 0, 4));
+    if (answer === undefined) {
+      phase = { kind: 'greeting' };
+      return bytes;
+    }
+    over();
+    socket.end(answer);
+    return undefined;
+  };
+
+  socket.on('data', (chunk: Buffer) => {
+    const bytes = phase.kind === 'new' ? begin(chunk, phase.head) : chunk;
+    if (bytes === undefined) return;
+    if (session !== undefined) host.heard(session);
+    splitter.push(bytes);
+    guarded(handle);
+  });
+  socket.on('drain', () => {
+    largestReplyBytes = 0;
+    resume();
+  });
+  socket.on('error', () => undefined); // 'close' follows
+  socket.on('end', () => destroy('the client ended it'));
+  socket.on('close', () => destroy('it broke'));
+
+  const connection: Connection = {
+    id,
+    remote,
+    identities,
+    openedAtMs,
+    get session() {
+      return session;
+    },
+    get sessionId() {
+      return session?.id ?? 0n;
+    },
+    get received() {
+      return received;
+    },
+    get sent() {
+      return sent;
+    },
+    notify(type, path) {
+      if (phase.kind === 'over') return;
+      send(eventFrame(type, path));
+      if (unreadBytes() <= PAUSE_BYTES + largestReplyBytes + limits.maxUnreadEventBytes) return;
+      host.tooSlow(connection);
+    },
+    flush(durable) {
+      const bytes = queued.take(durable);
+      if (bytes !== undefined) socket.write(bytes);
+      if (phase.kind === 'finishing' && queued.bytes === 0) {
+        over();
+        socket.end();
+      } else resume();
+      return queued.bytes === 0;
+    },
+    finish,
+    destroy,
+  };
+  return connection;
+}
+
+function learn(identities: Identity[], identity: Identity): void {
+  if (!identities.some(({ scheme, id }) => scheme === identity.scheme && id === identity.id))
+    identities.push(identity);
+}
+
+/** The address as ACLs of the scheme `ip` name it. */
+function addressOf(socket: Socket): string {
+  return (socket.remoteAddress ?? '').replace(/^::ffff:/, '');
+}

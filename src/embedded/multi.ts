@@ -1,0 +1,115 @@
+import type { JuteReader, JuteWriter } from '../kernel/jute.ts';
+import { OP } from '../kernel/wire.ts';
+import type { Database, Outcome } from './database.ts';
+import type { Caller, WriteRequest } from './decide.ts';
+import { malformed, type MultiItem, readMulti, readPath, readWrite } from './decode.ts';
+import { writeStat } from './encode.ts';
+import { ERROR } from './error-code.ts';
+import { type Answer, readChildren, readData } from './reads.ts';
+import type { Watcher } from './watches.ts';
+
+const IN_MULTI: ReadonlySet<number> = new Set([
+  OP.create,
+  OP.create2,
+  OP.createContainer,
+  OP.createTtl,
+  OP.delete,
+  OP.setData,
+  OP.check,
+]);
+
+/** @throws RollcallError MALFORMED_PACKET when it does not parse, or holds what a transaction cannot. */
+export function readTransaction(body: JuteReader): readonly MultiItem<WriteRequest>[] {
+  return readMulti(body, (op, reader) => (IN_MULTI.has(op) ? readWrite(op, reader) : undefined));
+}
+
+/** Runs a transaction. Its answer carries no error of its own: each step has one. */
+export function runTransaction(
+  database: Database,
+  caller: Caller,
+  items: readonly MultiItem<WriteRequest>[],
+): Answer {
+  const outcomes = database.writeAll(
+    items.map(({ request }) => request),
+    caller,
+  );
+  const failed = outcomes.some(({ error }) => error !== ERROR.ok);
+  return writer => {
+    for (const [index, outcome] of outcomes.entries()) {
+      if (failed) writeError(writer, outcome.error);
+      else writeStep(writer, items[index], outcome);
+    }
+    writeEnd(writer);
+  };
+}
+
+/** A create in a transaction is answered by its path; the kinds that came later also by the stat. */
+function writeStep(
+  writer: JuteWriter,
+  item: MultiItem<WriteRequest> | undefined,
+  outcome: Outcome,
+): void {
+  if (item === undefined || outcome.error !== ERROR.ok) return;
+  const { request } = item;
+  const op = request.kind === 'create' ? creates[request.op] : item.op;
+  writeHeader(writer, op, ERROR.ok);
+  if (request.kind === 'create') writer.string(outcome.path);
+  const withStat = request.kind === 'set-data' || (request.kind === 'create' && op !== OP.create);
+  if (withStat && outcome.stat !== undefined) writeStat(writer, outcome.stat);
+}
+
+const creates = {
+  create: OP.create,
+  createContainer: OP.createContainer,
+  createTtl: OP.createTtl,
+} as const;
+
+/** Answers of a multiRead that are larger end the connection: one request must not fill the memory. */
+export const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
+
+/**
+ * Reads data and children of many nodes; an error is one item's own. Watches are not set.
+ *
+ * @throws RollcallError MALFORMED_PACKET when it does not parse.
+ */
+export function runReads(database: Database, caller: Caller & Watcher, body: JuteReader): Answer {
+  const answers = readMulti(body, (op, reader) => readItem(database, caller, op, reader));
+  return writer => {
+    for (const { op, request: answer } of answers) {
+      if (typeof answer === 'number') writeError(writer, answer);
+      else {
+        writeHeader(writer, op, ERROR.ok);
+        answer(writer);
+      }
+      if (writer.lengthBytes > MAX_ANSWER_BYTES) throw malformed('it asks for too much at once');
+    }
+    writeEnd(writer);
+  };
+}
+
+/** The watch flag is read, and not heeded, as in ZooKeeper. */
+function readItem(
+  database: Database,
+  caller: Caller & Watcher,
+  op: number,
+  reader: JuteReader,
+): Answer | undefined {
+  if (op !== OP.getData && op !== OP.getChildren) return undefined;
+  const path = readPath(reader);
+  reader.bool();
+  if (op === OP.getData) return readData(database, caller, path, false);
+  return readChildren(database, caller, path, { watch: false, withStat: false });
+}
+
+function writeHeader(writer: JuteWriter, op: number, error: number): void {
+  writer.int(op).bool(false).int(error);
+}
+
+function writeError(writer: JuteWriter, error: number): void {
+  writeHeader(writer, OP.error, error);
+  writer.int(error);
+}
+
+function writeEnd(writer: JuteWriter): void {
+  writer.int(OP.error).bool(true).int(-1);
+}
