@@ -9,7 +9,8 @@ export interface ServerFacts {
   readonly ephemerals: number;
   readonly watches: number;
   readonly watchedPaths: number;
-  readonly sessions: number;
+  readonly sessions: readonly bigint[];
+  readonly ownedBy: (sessionId: bigint) => Iterable<string>;
   readonly received: number;
   readonly sent: number;
   readonly upMs: number;
@@ -37,6 +38,7 @@ const WORDS: ReadonlyMap<string, (facts: ServerFacts) => string> = new Map([
   ['envi', () => `Environment:\nzookeeper.version=${VERSION}\n`],
   ['mntr', monitorLines],
   ['wchs', watchLine],
+  ['dump', dumpLines],
 ]);
 
 /** The answer to a four-letter word; undefined when these bytes are none, and so perhaps the length of a frame. */
@@ -95,7 +97,7 @@ function monitorLines(facts: ServerFacts): string {
     watch_count: facts.watches,
     ephemerals_count: facts.ephemerals,
     approximate_data_size: facts.dataBytes,
-    global_sessions: facts.sessions,
+    global_sessions: facts.sessions.length,
     uptime: Math.round(facts.upMs),
     last_zxid: facts.zxid,
     rss_bytes: process.memoryUsage.rss(),
@@ -106,6 +108,11 @@ function monitorLines(facts: ServerFacts): string {
 function watchLine(facts: ServerFacts): string {
   const watching = facts.connections.length;
   return `${watching} connections watching ${facts.watchedPaths} paths\nTotal watches:${facts.watches}\n`;
+}
+
+function dumpLines({ sessions, ownedBy }: ServerFacts): string {
+  const owners = sessions.map(id => [`0x${id.toString(16)}:`, ...ownedBy(id)].join('\n\t'));
+  return lines([`Sessions with Ephemerals (${owners.length}):`, ...owners]);
 }
 
 const lines = (texts: readonly string[]): string => texts.map(text => `${text}\n`).join('');

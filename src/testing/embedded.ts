@@ -1,4 +1,10 @@
-import { type EmbeddedOptions, type EmbeddedServer, startEmbeddedServer } from '../embedded/index.ts';
+import {
+  type EmbeddedOptions,
+  type EmbeddedServer,
+  startEmbeddedServer,
+} from '../embedded/index.ts';
+
+export type { EmbeddedOptions, EmbeddedServer };
 
 /**
  * Starts an embedded server for a test: ready in a few milliseconds, without Java. Its tick is short, so that sessions from

@@ -1,4 +1,4 @@
-export { startEmbedded } from './embedded.ts';
+export { startEmbedded, type EmbeddedOptions, type EmbeddedServer } from './embedded.ts';
 export {
   faultProxy,
   type FaultDirection,

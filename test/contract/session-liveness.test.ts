@@ -6,32 +6,36 @@ import { systemClock } from '../../src/kernel/clock.ts';
 import type { SessionState } from '../../src/zookeeper/api.ts';
 import { openSession } from '../../src/zookeeper/session.ts';
 import { eventually } from '../support/eventually.ts';
+import { ownZooKeeper, realOnly } from '../support/own-zookeeper.ts';
 import { SCRIPTED_SESSION, scriptedServer } from '../support/scripted-server.ts';
 import { sharedServers, testServers } from '../support/zookeeper.ts';
 
 /** A wait that fails clearly instead of by the test's own deadline. */
 const patience = { timeout: 20_000, interval: 10 };
 
-test('a server that is frozen is noticed: suspended, then lost, without a word from any server', async () => {
-  await using zookeeper = await startZooKeeper();
-  await using session = await openSession({ servers: zookeeper.connectString, timeoutMs: 3000 });
-  await session.connected();
-  const states: SessionState['kind'][] = [];
-  session.onState(({ kind }) => states.push(kind));
-  const { signal } = session;
-  zookeeper.servers[0]?.freeze();
-  await eventually(() => expect(session.state.kind).toBe('lost'), patience);
-  expect(states).toEqual(['suspended', 'lost']);
-  expect(signal.aborted).toBe(true);
-  expect(session.trusted()).toBe(false);
-  zookeeper.servers[0]?.thaw();
-  await session.connected();
-  expect(session.epoch).toBe(2);
-  expect(session.signal.aborted).toBe(false);
-});
+realOnly('SIGSTOP freezes a process, and the embedded server is in this one')(
+  'a server that is frozen is noticed: suspended, then lost, without a word from any server',
+  async () => {
+    await using zookeeper = await startZooKeeper();
+    await using session = await openSession({ servers: zookeeper.connectString, timeoutMs: 3000 });
+    await session.connected();
+    const states: SessionState['kind'][] = [];
+    session.onState(({ kind }) => states.push(kind));
+    const { signal } = session;
+    zookeeper.servers[0]?.freeze();
+    await eventually(() => expect(session.state.kind).toBe('lost'), patience);
+    expect(states).toEqual(['suspended', 'lost']);
+    expect(signal.aborted).toBe(true);
+    expect(session.trusted()).toBe(false);
+    zookeeper.servers[0]?.thaw();
+    await session.connected();
+    expect(session.epoch).toBe(2);
+    expect(session.signal.aborted).toBe(false);
+  },
+);
 
 test('an ensemble that was down for longer than the timeout expires nobody: the old session is taken up again', async () => {
-  await using zookeeper = await startZooKeeper();
+  await using zookeeper = await ownZooKeeper();
   // A server that is back grants this time anew: it has to last until a busy machine has us there.
   await using session = await openSession({ servers: zookeeper.connectString, timeoutMs: 6000 });
   const attached: unknown[] = [];
@@ -40,9 +44,9 @@ test('an ensemble that was down for longer than the timeout expires nobody: the 
   );
   await session.create('/mine', Buffer.alloc(0), { mode: 'ephemeral' });
   const { sessionId } = session;
-  await zookeeper.servers[0]?.kill();
+  await zookeeper.kill();
   await eventually(() => expect(session.state.kind).toBe('lost'), patience);
-  await zookeeper.servers[0]?.start();
+  await zookeeper.start();
   await session.connected();
   expect(session.sessionId).toBe(sessionId);
   expect(attached).toEqual([
@@ -249,41 +253,47 @@ test('close takes the ephemeral nodes with it, also while the session is on its 
   expect(await observer.exists('/e')).toBeUndefined();
 });
 
-test('an ensemble that was rebuilt from nothing, and is behind what we saw, takes us again', async () => {
-  const first = await startZooKeeper();
-  const port = first.servers[0]?.port ?? 0;
-  await using session = await openSession({ servers: first.connectString, timeoutMs: 3000 });
-  for (let count = 0; count < 50; count += 1) await session.ensurePath(`/n${count}`);
-  const seen = session.lastZxid;
-  await first.close();
-  await using second = await startZooKeeper({ port });
-  expect(second.connectString).toBe(`127.0.0.1:${port}`);
-  await eventually(() => expect(session.state.kind).toBe('connected'), patience);
-  expect(session.epoch).toBe(2);
-  expect(await session.exists('/n1')).toBeUndefined();
-  expect(session.lastZxid).toBeLessThan(seen);
-});
+realOnly('the zxids of an embedded server begin with the clock: it is never behind')(
+  'an ensemble that was rebuilt from nothing, and is behind what we saw, takes us again',
+  async () => {
+    const first = await startZooKeeper();
+    const port = first.servers[0]?.port ?? 0;
+    await using session = await openSession({ servers: first.connectString, timeoutMs: 3000 });
+    for (let count = 0; count < 50; count += 1) await session.ensurePath(`/n${count}`);
+    const seen = session.lastZxid;
+    await first.close();
+    await using second = await startZooKeeper({ port });
+    expect(second.connectString).toBe(`127.0.0.1:${port}`);
+    await eventually(() => expect(session.state.kind).toBe('connected'), patience);
+    expect(session.epoch).toBe(2);
+    expect(await session.exists('/n1')).toBeUndefined();
+    expect(session.lastZxid).toBeLessThan(seen);
+  },
+);
 
-test('a server without a quorum closes handshakes too, and the old session outlives that', async () => {
-  await using zookeeper = await startZooKeeper({ servers: 3 });
-  let tries = 0;
-  const count = (): void => {
-    tries += 1;
-  };
-  await using session = await openSession({
-    servers: zookeeper.connectString,
-    timeoutMs: 5000, // granted anew by the quorum that is back: enough for a busy machine
-    logger: { debug: count, info: () => undefined, warn: count, error: () => undefined },
-  });
-  await session.create('/mine', Buffer.alloc(0), { mode: 'ephemeral' });
-  const { sessionId } = session;
-  const [, second, third] = zookeeper.servers;
-  await Promise.all([second?.kill(), third?.kill()]);
-  await eventually(() => expect(session.state.kind).toBe('lost'), patience);
-  tries = 0;
-  await eventually(() => expect(tries).toBeGreaterThanOrEqual(24), { timeout: 40_000 });
-  await Promise.all([second?.start(), third?.start()]);
-  await session.connected();
-  expect(session.sessionId).toBe(sessionId);
-  expect((await session.exists('/mine'))?.ephemeralOwner).toBe(sessionId);
-});
+realOnly('it takes three servers')(
+  'a server without a quorum closes handshakes too, and the old session outlives that',
+  async () => {
+    await using zookeeper = await startZooKeeper({ servers: 3 });
+    let tries = 0;
+    const count = (): void => {
+      tries += 1;
+    };
+    await using session = await openSession({
+      servers: zookeeper.connectString,
+      timeoutMs: 5000, // granted anew by the quorum that is back: enough for a busy machine
+      logger: { debug: count, info: () => undefined, warn: count, error: () => undefined },
+    });
+    await session.create('/mine', Buffer.alloc(0), { mode: 'ephemeral' });
+    const { sessionId } = session;
+    const [, second, third] = zookeeper.servers;
+    await Promise.all([second?.kill(), third?.kill()]);
+    await eventually(() => expect(session.state.kind).toBe('lost'), patience);
+    tries = 0;
+    await eventually(() => expect(tries).toBeGreaterThanOrEqual(24), { timeout: 40_000 });
+    await Promise.all([second?.start(), third?.start()]);
+    await session.connected();
+    expect(session.sessionId).toBe(sessionId);
+    expect((await session.exists('/mine'))?.ephemeralOwner).toBe(sessionId);
+  },
+);

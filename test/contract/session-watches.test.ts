@@ -1,8 +1,9 @@
 import { expect, test, vi } from 'vitest';
-import { faultProxy, startZooKeeper } from '../../src/testing/index.ts';
+import { faultProxy } from '../../src/testing/index.ts';
 import type { WatchEvent } from '../../src/zookeeper/api.ts';
 import { openSession } from '../../src/zookeeper/session.ts';
 import { eventually } from '../support/eventually.ts';
+import { ownZooKeeper } from '../support/own-zookeeper.ts';
 import { sharedServers, testServers } from '../support/zookeeper.ts';
 
 const patience = { timeout: 20_000, interval: 5 };
@@ -140,10 +141,10 @@ test('both kinds of persistent watch live on one path, in either order, and each
 });
 
 test('a watch that was closed is forgotten by the server, when nobody else needs it', async () => {
-  await using zookeeper = await startZooKeeper();
+  await using zookeeper = await ownZooKeeper();
   await using session = await openSession({ servers: zookeeper.connectString });
   const watched = async (): Promise<number> =>
-    Number(/Total watches:(\d+)/.exec((await zookeeper.servers[0]?.ask('wchs')) ?? '')?.[1]);
+    Number(/Total watches:(\d+)/.exec(await zookeeper.ask('wchs'))?.[1]);
   await session.create('/n');
   const ignore = (): void => undefined;
   const first = await session.watchData('/n', ignore);
@@ -164,8 +165,8 @@ test('a watch that was closed is forgotten by the server, when nobody else needs
 });
 
 test('a wait that was given up leaves no watch behind, and is never called', async () => {
-  await using zookeeper = await startZooKeeper();
-  await using proxy = await faultProxy({ target: zookeeper.servers[0]?.address ?? '' });
+  await using zookeeper = await ownZooKeeper();
+  await using proxy = await faultProxy({ target: zookeeper.connectString });
   await using session = await openSession({ servers: proxy.address });
   await session.create('/n');
   proxy.pause('down');
@@ -177,14 +178,14 @@ test('a wait that was given up leaves no watch behind, and is never called', asy
     session.addWatch('/n/deep', 'persistent', listen, { signal: giveUp.signal }),
   ].map(wait => wait.catch((error: unknown) => error));
   await eventually(
-    async () => expect(await zookeeper.servers[0]?.ask('wchs')).toMatch(/Total watches:[1-9]/),
+    async () => expect(await zookeeper.ask('wchs')).toMatch(/Total watches:[1-9]/),
     patience,
   );
   giveUp.abort(new Error('enough'));
   for (const end of await Promise.all(waits)) expect(end).toMatchObject({ message: 'enough' });
   proxy.resume('down');
   await eventually(
-    async () => expect(await zookeeper.servers[0]?.ask('wchs')).toContain('Total watches:0'),
+    async () => expect(await zookeeper.ask('wchs')).toContain('Total watches:0'),
     patience,
   );
   await session.setData('/n', Buffer.from('x'), -1);
@@ -299,9 +300,9 @@ test('twelve thousand watches with long paths survive a reconnect', async () => 
 });
 
 test('watches go over to a new session when the old one is gone', async () => {
-  await using zookeeper = await startZooKeeper();
-  await using proxy = await faultProxy({ target: zookeeper.servers[0]?.address ?? '' });
-  await using watcher = await openSession({ servers: proxy.address, timeoutMs: 2_000 });
+  await using zookeeper = await ownZooKeeper();
+  await using proxy = await faultProxy({ target: zookeeper.connectString });
+  await using watcher = await openSession({ servers: proxy.address, timeoutMs: 800 });
   await using writer = await openSession({ servers: zookeeper.connectString, timeoutMs: 10_000 });
   await writer.create('/n');
   const once = ear();
@@ -311,14 +312,12 @@ test('watches go over to a new session when the old one is gone', async () => {
   const { sessionId } = watcher;
   await proxy.cut();
   await eventually(
-    async () =>
-      expect(await zookeeper.servers[0]?.ask('cons')).not.toContain(`0x${sessionId?.toString(16)}`),
+    async () => expect(await zookeeper.ask('cons')).not.toContain(`0x${sessionId?.toString(16)}`),
     patience,
   );
   await eventually(() => expect(watcher.state.kind).toBe('lost'), patience);
   await eventually(
-    async () =>
-      expect(await zookeeper.servers[0]?.ask('dump')).not.toContain(`0x${sessionId?.toString(16)}`),
+    async () => expect(await zookeeper.ask('dump')).not.toContain(`0x${sessionId?.toString(16)}`),
     patience,
   );
   await writer.setData('/n', Buffer.from('x'), -1);

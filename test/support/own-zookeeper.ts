@@ -1,0 +1,67 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'vitest';
+import {
+  type EmbeddedServer,
+  fourLetterWord,
+  type FourLetterWord,
+  startEmbedded,
+  startZooKeeper,
+} from '../../src/testing/index.ts';
+import { onEmbedded } from './which-server.ts';
+
+/** A server that a test has for itself, a real one or an embedded one. */
+export interface OwnZooKeeper extends AsyncDisposable {
+  readonly connectString: string;
+  ask(word: FourLetterWord): Promise<string>;
+  /** Ends it without a word to its clients. Its port and its data stay. */
+  kill(): Promise<void>;
+  start(): Promise<void>;
+}
+
+/** Containers and TTL nodes are looked through every 100 ms. */
+export function ownZooKeeper(): Promise<OwnZooKeeper> {
+  return onEmbedded ? embedded() : real();
+}
+
+/**
+ * A test that only a real ZooKeeper can pass: the reason stands here, so that what the embedded server is not measured by can be
+ * read off the suite.
+ */
+export function realOnly(_reason: string): typeof test.skip {
+  return onEmbedded ? test.skip : test;
+}
+
+async function real(): Promise<OwnZooKeeper> {
+  const zookeeper = await startZooKeeper({
+    properties: { 'znode.container.checkIntervalMs': '100' },
+  });
+  const [server] = zookeeper.servers;
+  if (server === undefined) throw new Error('no server');
+  return {
+    connectString: zookeeper.connectString,
+    ask: server.ask,
+    kill: server.kill,
+    start: server.start,
+    [Symbol.asyncDispose]: zookeeper.close,
+  };
+}
+
+async function embedded(): Promise<OwnZooKeeper> {
+  const dataDir = await mkdtemp(join(tmpdir(), 'rollcall-embedded-'));
+  let server: EmbeddedServer = await startEmbedded({ dataDir });
+  const { port, connectString } = server;
+  return {
+    connectString,
+    ask: word => fourLetterWord(port, word),
+    kill: () => server.close(),
+    async start() {
+      server = await startEmbedded({ dataDir, listen: { port } });
+    },
+    async [Symbol.asyncDispose]() {
+      await server.close();
+      await rm(dataDir, { recursive: true, force: true });
+    },
+  };
+}
