@@ -39,7 +39,7 @@ export function settleAcl(
   acls: readonly Acl[] | undefined,
   identities: readonly Identity[],
 ): readonly Acl[] | undefined {
-  if (acls?.length === 1 && isOpen(acls[0])) return OPEN_ACL;
+  if (acls !== undefined && isOpenAcl(acls)) return OPEN_ACL;
   const settled: Acl[] = [];
   for (const acl of withoutDuplicates(acls ?? [])) {
     if (acl.scheme === 'auth') {
@@ -68,8 +68,12 @@ export function digestIdentity(credentials: string): Identity {
 /** The name that is told of an identity. */
 export const userOf = (id: string): string => id.split(':', 1)[0] ?? '';
 
-const isOpen = (acl: Acl | undefined): boolean =>
-  acl?.permissions === 31 && acl.scheme === 'world' && acl.id === 'anyone';
+/** Most nodes have it: they share one list. */
+export const isOpenAcl = (acls: readonly Acl[]): boolean =>
+  acls.length === 1 &&
+  acls[0]?.permissions === 31 &&
+  acls[0].scheme === 'world' &&
+  acls[0].id === 'anyone';
 
 function isWellFormed({ scheme, id = '' }: Acl): boolean {
   if (scheme === 'world') return id === 'anyone';

@@ -4,6 +4,7 @@ import { RollcallError } from '../kernel/errors.ts';
 import { releasers } from '../kernel/releasers.ts';
 import { startEngine } from './engine.ts';
 import { memoryStore } from './journal.ts';
+import { openStore } from './log/store.ts';
 import { type EmbeddedOptions, type Settings, settle } from './options.ts';
 
 /** A ZooKeeper server of one node, in this process. */
@@ -29,7 +30,9 @@ export async function startEmbeddedServer(options: EmbeddedOptions = {}): Promis
   const settings = settle(options);
   const opened = releasers();
   try {
-    const store = memoryStore(settings.clock.wallMs());
+    const { clock, dataDir } = settings;
+    const store =
+      dataDir === undefined ? memoryStore(clock.wallMs()) : await openStore(dataDir, settings);
     opened.push(() => store.journal.close());
     const listener = createServer({ noDelay: true });
     const engine = startEngine(settings, store, () => portOf(listener));
