@@ -107,8 +107,9 @@ function lifeOf(wanted: Life, op: CreateRequest['op']): Life {
   return wanted === 'ephemeral' ? 'ephemeral' : 'persistent';
 }
 
+/** A TTL belongs to the modes that have one, and to no other. */
 function isTtlFit(life: Life, ttlMs: number | undefined): boolean {
-  if (life !== 'ttl') return ttlMs === undefined || ttlMs < 0;
+  if (life !== 'ttl') return ttlMs === undefined;
   return ttlMs !== undefined && ttlMs > 0 && ttlMs <= MAX_TTL_MS;
 }
 

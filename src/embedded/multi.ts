@@ -8,6 +8,8 @@ import { ERROR } from './error-code.ts';
 import { type Answer, readChildren, readData } from './reads.ts';
 import type { Watcher } from './watches.ts';
 
+const CONTAINER_FLAG = 4;
+
 const IN_MULTI: ReadonlySet<number> = new Set([
   OP.create,
   OP.create2,
@@ -20,7 +22,14 @@ const IN_MULTI: ReadonlySet<number> = new Set([
 
 /** @throws RollcallError MALFORMED_PACKET when it does not parse, or holds what a transaction cannot. */
 export function readTransaction(body: JuteReader): readonly MultiItem<WriteRequest>[] {
-  return readMulti(body, (op, reader) => (IN_MULTI.has(op) ? readWrite(op, reader) : undefined));
+  return readMulti(body, (op, reader) => (IN_MULTI.has(op) ? inMulti(op, reader) : undefined));
+}
+
+/** Here a container is made by its flag, whichever operation carries it. */
+function inMulti(op: number, reader: JuteReader): WriteRequest | undefined {
+  const request = readWrite(op, reader);
+  if (request?.kind !== 'create' || request.op === 'createTtl') return request;
+  return { ...request, op: request.flags === CONTAINER_FLAG ? 'createContainer' : 'create' };
 }
 
 /** Runs a transaction. Its answer carries no error of its own: each step has one. */
@@ -43,7 +52,7 @@ export function runTransaction(
   };
 }
 
-/** A create in a transaction is answered by its path; the kinds that came later also by the stat. */
+/** A create in a transaction is answered by its path; the kinds that came later also by the stat, and all as create2. */
 function writeStep(
   writer: JuteWriter,
   item: MultiItem<WriteRequest> | undefined,
@@ -51,18 +60,13 @@ function writeStep(
 ): void {
   if (item === undefined || outcome.error !== ERROR.ok) return;
   const { request } = item;
-  const op = request.kind === 'create' ? creates[request.op] : item.op;
-  writeHeader(writer, op, ERROR.ok);
-  if (request.kind === 'create') writer.string(outcome.path);
-  const withStat = request.kind === 'set-data' || (request.kind === 'create' && op !== OP.create);
-  if (withStat && outcome.stat !== undefined) writeStat(writer, outcome.stat);
+  const isCreate = request.kind === 'create';
+  const isPlain = isCreate && request.op === 'create';
+  writeHeader(writer, isPlain ? OP.create : isCreate ? OP.create2 : item.op, ERROR.ok);
+  if (isCreate) writer.string(outcome.path);
+  if (outcome.stat !== undefined && !isPlain && request.kind !== 'check')
+    writeStat(writer, outcome.stat);
 }
-
-const creates = {
-  create: OP.create,
-  createContainer: OP.createContainer,
-  createTtl: OP.createTtl,
-} as const;
 
 /** Answers of a multiRead that are larger end the connection: one request must not fill the memory. */
 export const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
