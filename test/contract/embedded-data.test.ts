@@ -1,0 +1,129 @@
+import { appendFile, mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { startEmbedded } from '../../src/testing/index.ts';
+import { openSession } from '../../src/zookeeper/session.ts';
+import { readDirectly } from '../support/mirror-record.ts';
+
+let dataDir: string;
+beforeEach(async () => {
+  dataDir = await mkdtemp(join(tmpdir(), 'rollcall-data-'));
+});
+afterEach(() => rm(dataDir, { recursive: true }));
+
+const files = async (): Promise<readonly string[]> =>
+  (await readdir(dataDir)).filter(name => name !== 'lock').toSorted();
+
+const newestLog = async (): Promise<string> =>
+  join(dataDir, (await files()).findLast(name => name.startsWith('log-')) ?? '');
+
+test('a restart keeps nodes with their stats, and zxids go on', async () => {
+  const first = await startEmbedded({ dataDir });
+  const session = await openSession({ servers: first.connectString });
+  await session.create('/a', Buffer.from('one'));
+  await session.create('/a/s-', Buffer.alloc(0), { mode: 'persistent-sequential' });
+  await session.setData('/a', Buffer.from('two'), 0);
+  await session.remove('/a/s-0000000000', -1);
+  await session.remove('/none', -1).catch(() => undefined);
+  const before = await readDirectly(session, '/a');
+  const { lastZxid } = session;
+  await session.close();
+  await first.close();
+  await using second = await startEmbedded({ dataDir });
+  await using later = await openSession({ servers: second.connectString });
+  expect(await readDirectly(later, '/a')).toEqual(before);
+  const { path } = await later.create('/a/s-', Buffer.alloc(0), { mode: 'persistent-sequential' });
+  expect(path).toBe('/a/s-0000000001');
+  expect(later.lastZxid).toBeGreaterThan(lastZxid);
+});
+
+test('the log is folded into snapshots while the server runs, and all is there after a restart', async () => {
+  const options = { dataDir, snapshotAfterBytes: 20_000 };
+  const first = await startEmbedded(options);
+  const session = await openSession({ servers: first.connectString });
+  await session.ensurePath('/m');
+  for (let round = 0; round < 30; round += 1) {
+    await Promise.all(
+      Array.from({ length: 30 }, (_, index) =>
+        session.create(`/m/${round}-${index}`, Buffer.alloc(50, 'x')),
+      ),
+    );
+    await session.remove(`/m/${round}-7`, -1);
+  }
+  const before = await readDirectly(session, '/m');
+  expect(before.size).toBe(30 * 29 + 1);
+  await vi.waitFor(async () => expect((await files()).length).toBeLessThanOrEqual(3));
+  expect((await files()).some(name => name.endsWith('.tmp'))).toBe(false);
+  await session.close();
+  await first.close();
+  await using second = await startEmbedded(options);
+  await using later = await openSession({ servers: second.connectString });
+  expect(await readDirectly(later, '/m')).toEqual(before);
+});
+
+test('a torn tail is cut off and said, again and again', async () => {
+  for (let life = 0; life < 4; life += 1) {
+    const logger = { debug: vi.fn(), info: vi.fn(), warn: vi.fn(), error: vi.fn() };
+    const server = await startEmbedded({ dataDir, logger });
+    expect(logger.warn.mock.calls.map(([fields]) => fields)).toEqual(
+      life === 0 ? [] : [expect.objectContaining({ tornBytes: 100 })],
+    );
+    const session = await openSession({ servers: server.connectString });
+    const names = (await session.getChildren('/')).children.filter(name => name !== 'zookeeper');
+    expect(names.toSorted()).toEqual(Array.from({ length: life }, (_, index) => `n${index}`));
+    await session.create(`/n${life}`);
+    await session.close();
+    await server.close();
+    await appendFile(await newestLog(), Buffer.alloc(100, 0xab));
+  }
+});
+
+test('damage in the middle, a lost log and a lost snapshot refuse the start', async () => {
+  const server = await startEmbedded({ dataDir });
+  const session = await openSession({ servers: server.connectString });
+  for (const path of ['/a', '/b', '/c']) await session.create(path);
+  await session.close();
+  await server.close();
+  const log = await newestLog();
+  const whole = await readFile(log);
+  const broken = Buffer.from(whole);
+  broken[60] = (broken[60] ?? 0) ^ 1;
+  await writeFile(log, broken);
+  await expect(startEmbedded({ dataDir })).rejects.toMatchObject({
+    code: 'ZOOKEEPER_UNAVAILABLE',
+    message: expect.stringContaining(`${log} is damaged at byte`),
+  });
+  await writeFile(log, whole);
+  const [snapshot = ''] = (await files()).filter(name => name.startsWith('snapshot-'));
+  const bytes = await readFile(join(dataDir, snapshot));
+  await truncate(join(dataDir, snapshot), bytes.length - 1);
+  await expect(startEmbedded({ dataDir })).rejects.toMatchObject({ code: 'ZOOKEEPER_UNAVAILABLE' });
+  await rm(join(dataDir, snapshot));
+  await expect(startEmbedded({ dataDir })).rejects.toMatchObject({ code: 'ZOOKEEPER_UNAVAILABLE' });
+  await writeFile(join(dataDir, snapshot), bytes);
+  await using again = await startEmbedded({ dataDir });
+  await using reader = await openSession({ servers: again.connectString });
+  expect((await reader.getChildren('/')).children.toSorted()).toEqual(['a', 'b', 'c', 'zookeeper']);
+});
+
+test('one folder has one server', async () => {
+  const first = await startEmbedded({ dataDir });
+  await expect(startEmbedded({ dataDir })).rejects.toMatchObject({
+    code: 'ZOOKEEPER_UNAVAILABLE',
+    message: expect.stringContaining('in use'),
+  });
+  await first.close();
+  await writeFile(join(dataDir, 'lock'), '1\n');
+  await expect(startEmbedded({ dataDir })).rejects.toThrow(/in use by process 1/);
+  await writeFile(join(dataDir, 'lock'), '2147483646\n'); // nobody has it
+  await using _second = await startEmbedded({ dataDir });
+});
+
+test('a folder that cannot be used is said', async () => {
+  const file = join(dataDir, 'file');
+  await writeFile(file, '');
+  await expect(startEmbedded({ dataDir: file })).rejects.toMatchObject({
+    code: 'ZOOKEEPER_UNAVAILABLE',
+  });
+});
