@@ -1,6 +1,10 @@
 import { nextTurn } from '../kernel/turn.ts';
-import type { Connection } from './host.ts';
 import type { Journal } from './journal.ts';
+
+/** Who may have something to send, and says whether nothing is left. */
+interface Recipient {
+  flush(durable: number): boolean;
+}
 
 /**
  * Sends what connections have queued, once in a turn of the event loop and after everything that was read in it: all of it
@@ -8,8 +12,8 @@ import type { Journal } from './journal.ts';
  */
 export interface Sender {
   /** This connection has something to send. */
-  due(connection: Connection): void;
-  forget(connection: Connection): void;
+  due(connection: Recipient): void;
+  forget(connection: Recipient): void;
   /** Something was written to the journal. */
   wrote(): void;
   /** The journal holds more than before. */
@@ -17,7 +21,7 @@ export interface Sender {
 }
 
 export function sender(journal: Journal): Sender {
-  let waiting = new Set<Connection>();
+  let waiting = new Set<Recipient>();
   let scheduled = false;
 
   const flush = (): void => {
