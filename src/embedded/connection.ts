@@ -66,6 +66,7 @@ export function openConnection(socket: Socket, id: number, host: Host): Connecti
   };
 
   const greet = (frame: Buffer): void => {
+    if (!host.journal.healthy) return destroy('the disk takes no writes');
     const hello = readHello(frame);
     if (hello.lastZxid > database.zxid)
       return destroy('the client has seen a later state than this server has');

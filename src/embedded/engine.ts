@@ -128,7 +128,6 @@ export function startEngine(settings: Settings, store: Store, port: () => number
 
   return {
     accept(socket) {
-      if (!journal.healthy) return void socket.destroy();
       socket.setNoDelay(true);
       opened += 1;
       connections.add(openConnection(socket, opened, host));

@@ -1,0 +1,117 @@
+import { createServer } from 'node:net';
+import { expect, onTestFinished, test, vi } from 'vitest';
+import { startEngine } from '../../../src/embedded/engine.ts';
+import { memoryStore } from '../../../src/embedded/journal.ts';
+import { FILE_HEAD_BYTES, newFileHead } from '../../../src/embedded/log/frames.ts';
+import { groupCommit } from '../../../src/embedded/log/group-commit.ts';
+import { settle } from '../../../src/embedded/options.ts';
+import { type Deferred, deferred } from '../../../src/kernel/abort.ts';
+import { OP } from '../../../src/kernel/wire.ts';
+import { fourLetterWord, manualClock } from '../../../src/testing/index.ts';
+import { type WireClient, wireClient } from '../../support/wire-client.ts';
+
+/** A server whose disk does what the test says. */
+async function onADisk() {
+  const writes: Deferred<void>[] = [];
+  let quick = true;
+  const clock = manualClock({ wallMs: Date.now() });
+  const journal = groupCommit({
+    file: {
+      head: newFileHead('log'),
+      write() {
+        const done = deferred<void>();
+        writes.push(done);
+        if (quick) done.resolve();
+        return done.promise;
+      },
+      truncate: async () => undefined,
+      close: async () => undefined,
+    },
+    wholeBytes: FILE_HEAD_BYTES,
+    clock,
+    rotateAfterBytes: Number.POSITIVE_INFINITY,
+    rotate: () => undefined,
+  });
+  const logger = { debug: vi.fn(), info: vi.fn(), warn: vi.fn(), error: vi.fn() };
+  const store = { ...memoryStore(Date.now()), journal };
+  const engine = startEngine(settle({ clock, logger, tickTimeMs: 200 }), store, () => 0);
+  const listener = createServer(engine.accept);
+  await new Promise<void>(resolve => void listener.listen(0, '127.0.0.1', resolve));
+  onTestFinished(() => {
+    engine.stop();
+    listener.close();
+  });
+  const address = listener.address();
+  const port = typeof address === 'object' && address !== null ? address.port : 0;
+  return {
+    port,
+    clock,
+    logger,
+    writes,
+    client: () => wireClient(`127.0.0.1:${port}`),
+    slow() {
+      quick = false;
+      writes.length = 0;
+    },
+    quick() {
+      quick = true;
+    },
+  };
+}
+
+function create(client: WireClient, path: string): void {
+  client.send(OP.create, writer => {
+    writer.string(path).bytes(undefined);
+    writer.vector([0], () => writer.int(31).string('world').string('anyone')).int(0);
+  });
+}
+
+const later = (): Promise<string> =>
+  new Promise(resolve => void setTimeout(resolve, 30, 'nothing yet'));
+
+test('replies, reads and events wait until what they show is on the disk', async () => {
+  const disk = await onADisk();
+  await using writer = await disk.client();
+  await using reader = await disk.client();
+  await writer.hello({ timeoutMs: 4_000 });
+  await reader.hello({ timeoutMs: 4_000 });
+  await reader.call(OP.exists, body => body.string('/n').bool(true));
+  disk.slow();
+  create(writer, '/n');
+  await vi.waitFor(() => expect(disk.writes).toHaveLength(1));
+  reader.send(OP.exists, body => body.string('/n').bool(false));
+  const answers = [writer.next(), reader.next()];
+  expect(await Promise.race([...answers, later()])).toBe('nothing yet');
+  disk.writes[0]?.resolve();
+  expect((await answers[0])?.kind).toBe('reply');
+  expect((await answers[1])?.kind).toBe('event');
+  expect((await reader.next())?.kind).toBe('reply');
+});
+
+test('a full disk: nobody is told of the write, everybody is sent away, and comes back to his session', async () => {
+  const disk = await onADisk();
+  await using client = await disk.client();
+  const { sessionId = 0n, password = Buffer.alloc(0) } =
+    (await client.hello({ timeoutMs: 1_000 })) ?? {};
+  disk.slow();
+  create(client, '/n');
+  await vi.waitFor(() => expect(disk.writes).toHaveLength(1));
+  disk.writes[0]?.reject(new Error('no space left on device'));
+  expect(await client.next()).toBeUndefined();
+  expect(disk.logger.error.mock.calls).toEqual([
+    [
+      { error: 'no space left on device' },
+      'the disk takes no writes: nobody is served until it does',
+    ],
+  ]);
+  await using early = await disk.client();
+  expect(await early.hello({ sessionId, password })).toBeUndefined();
+  expect(await fourLetterWord(disk.port, 'srvr')).toContain('not currently serving');
+  expect(await fourLetterWord(disk.port, 'ruok')).toBe('imok');
+  disk.quick();
+  await disk.clock.advance(1_100);
+  expect(disk.logger.info).toHaveBeenCalledWith({}, 'the disk takes writes again');
+  await using back = await disk.client();
+  expect(await back.hello({ sessionId, password })).toMatchObject({ sessionId });
+  expect((await back.call(OP.exists, body => body.string('/n').bool(false)))?.error).toBe(0);
+});
