@@ -1,5 +1,6 @@
+import { writeSync } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
-import { encodeHead, type FileHead, newFileHead } from './frames.ts';
+import { encodeHead, FILE_HEAD_BYTES, type FileHead, newFileHead } from './frames.ts';
 import type { LogFile } from './group-commit.ts';
 
 /** Begins a log that must not be there yet. When it resolves the file and its name are on the disk. */
@@ -10,7 +11,7 @@ export async function createLog(folder: string, path: string): Promise<LogFile> 
     await writeAll(handle, encodeHead(head), 0);
     await handle.datasync();
     await syncFolder(folder);
-    return logFile(handle, head);
+    return logFile(handle, head, FILE_HEAD_BYTES);
   } catch (error) {
     await handle.close();
     throw error;
@@ -26,17 +27,39 @@ export async function resumeLog(
   const handle = await open(path, 'r+');
   await handle.truncate(wholeBytes);
   await handle.sync();
-  return logFile(handle, head);
+  return logFile(handle, head, wholeBytes);
 }
 
-function logFile(handle: FileHandle, head: FileHead): LogFile {
+/** Files grow by so much: a write into what is allocated costs the disk less than one that makes the file longer. */
+const GROW_BYTES = 1024 * 1024;
+/** Smaller writes are handed to the page cache at once: the way to another thread would take longer. */
+const DIRECT_BYTES = 64 * 1024;
+
+function logFile(handle: FileHandle, head: FileHead, wholeBytes: number): LogFile {
+  let allocatedBytes = wholeBytes;
+
+  const put = async (bytes: Buffer, position: number): Promise<void> => {
+    const done =
+      bytes.length > DIRECT_BYTES ? 0 : writeSync(handle.fd, bytes, 0, bytes.length, position);
+    if (done < bytes.length) await writeAll(handle, bytes.subarray(done), position + done);
+  };
+
   return {
     head,
     async write(bytes, position) {
-      await writeAll(handle, bytes, position);
+      const end = position + bytes.length;
+      if (end > allocatedBytes) {
+        const grown = end + GROW_BYTES;
+        await writeAll(handle, Buffer.alloc(grown - allocatedBytes), allocatedBytes);
+        allocatedBytes = grown;
+      }
+      await put(bytes, position);
       await handle.datasync();
     },
-    truncate: lengthBytes => handle.truncate(lengthBytes),
+    async truncate(lengthBytes) {
+      allocatedBytes = lengthBytes;
+      await handle.truncate(lengthBytes);
+    },
     close: () => handle.close(),
   };
 }

@@ -50,7 +50,7 @@ export type FileContent =
       readonly payloads: readonly Buffer[];
       /** Up to here the file is whole. */
       readonly wholeBytes: number;
-      /** What follows: nothing, or a write that was never finished. */
+      /** What follows, but for the zeros that a file is made longer with: nothing, or a write that was never finished. */
       readonly tornBytes: number;
     }
   /** Not even the head was finished: nothing was ever written behind it. */
@@ -81,7 +81,13 @@ export function readFrames(kind: FileKind, bytes: Buffer): FileContent {
   const later = wholeFrameAfter(head, bytes, at);
   if (later !== undefined)
     return { kind: 'damaged', atByte: at, what: `whole data follows at byte ${later}` };
-  return { kind: 'readable', head, payloads, wholeBytes: at, tornBytes: bytes.length - at };
+  return { kind: 'readable', head, payloads, wholeBytes: at, tornBytes: tornAfter(bytes, at) };
+}
+
+function tornAfter(bytes: Buffer, at: number): number {
+  let end = bytes.length;
+  while (end > at && bytes[end - 1] === 0) end -= 1;
+  return end - at;
 }
 
 function frameAt(head: FileHead, bytes: Buffer, at: number): Buffer | undefined {

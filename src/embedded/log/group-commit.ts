@@ -82,10 +82,10 @@ export function groupCommit(options: GroupCommitOptions): Journal {
   const turnOver = async (next: () => Promise<LogFile | undefined>): Promise<void> => {
     const fresh = await next();
     if (fresh === undefined) return;
-    const old = file;
+    const [old, oldBytes] = [file, wholeBytes];
     file = fresh;
     wholeBytes = FILE_HEAD_BYTES;
-    await old.close();
+    await finish(old, oldBytes);
   };
 
   const writeBatch = async (): Promise<void> => {
@@ -140,8 +140,14 @@ export function groupCommit(options: GroupCommitOptions): Journal {
       retry?.now();
       flush();
       await running;
-      await file.close();
+      await finish(file, wholeBytes);
       await options.released?.();
     },
   };
+}
+
+/** What the file was made longer with is given back; it does no harm where that fails. */
+async function finish(file: LogFile, wholeBytes: number): Promise<void> {
+  await file.truncate(wholeBytes).catch(() => undefined);
+  await file.close();
 }

@@ -160,9 +160,12 @@ test('a flipped bit in the last write is a write that was not finished', () => {
   }
 });
 
-test('a tail of zeros, as a file system may leave one, is cut', () => {
-  const { zxid, tornBytes } = read(Buffer.concat([log, Buffer.alloc(5_000)]));
-  expect([zxid, tornBytes]).toEqual([FIRST + transactions.length, 5_000]);
+test('the zeros that a file was made longer with are no unfinished write', () => {
+  const { zxid, tornBytes, lastLog } = read(Buffer.concat([log, Buffer.alloc(5_000)]));
+  expect([zxid, tornBytes]).toEqual([FIRST + transactions.length, 0]);
+  expect(lastLog?.wholeBytes).toBe(log.length);
+  const torn = Buffer.concat([log, Buffer.from([0, 0, 7]), Buffer.alloc(5_000)]);
+  expect(read(torn).tornBytes).toBe(3);
 });
 
 test('data that looks like a frame is not taken for one', () => {
