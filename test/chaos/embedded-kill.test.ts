@@ -1,38 +1,14 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { OP } from '../../src/kernel/wire.ts';
+import { startEmbeddedProcess } from '../support/embedded-process.ts';
 import { type WireClient, wireClient, type WireWelcome } from '../support/wire-client.ts';
 
 const ROUNDS = 6;
 const CLIENTS = 3;
 const IN_FLIGHT = 32;
-
-const support = (name: string): string =>
-  fileURLToPath(new URL(`../support/${name}`, import.meta.url));
-
-/** The server as a process of its own; `undefined` ends the wait when it cannot start. */
-async function start(
-  dataDir: string,
-  port: number,
-): Promise<{ child: ChildProcess; port: number }> {
-  const child = spawn(
-    process.execPath,
-    [support('run.mjs'), support('embedded-owner.ts'), dataDir, String(port)],
-    { stdio: ['ignore', 'pipe', 'inherit'] },
-  );
-  const [bytes] = await Promise.race([
-    once(child.stdout ?? child, 'data'),
-    once(child, 'exit').then(() => {
-      throw new Error('the server did not start');
-    }),
-  ]);
-  return { child, port: Number(String(bytes)) };
-}
 
 interface Acknowledged {
   readonly paths: Set<string>;
@@ -61,12 +37,13 @@ async function hammer(client: WireClient, prefix: string, told: Acknowledged): P
 
 test('kill -9 at any moment loses nothing that was acknowledged, and no session', async () => {
   const dataDir = await mkdtemp(join(tmpdir(), 'rollcall-kill-'));
-  let { child, port } = await start(dataDir, 0);
+  let server = await startEmbeddedProcess({ dataDir });
+  const { port } = server;
   const told: Acknowledged = { paths: new Set(), zxid: 0n };
   let sessions: (WireWelcome | undefined)[] = Array.from({ length: CLIENTS }, () => undefined);
   try {
     for (let round = 0; round < ROUNDS; round += 1) {
-      const clients = await Promise.all(sessions.map(() => wireClient(`127.0.0.1:${port}`)));
+      const clients = await Promise.all(sessions.map(() => wireClient(server.connectString)));
       const welcomes = await Promise.all(
         clients.map((client, index) =>
           client.hello({
@@ -95,14 +72,13 @@ test('kill -9 at any moment loses nothing that was acknowledged, and no session'
       );
       const wanted = told.paths.size + 300 + round * 137;
       while (told.paths.size < wanted) await new Promise(resolve => void setImmediate(resolve));
-      child.kill('SIGKILL');
-      await once(child, 'exit');
+      await server.kill();
       await Promise.all(hammering);
-      ({ child, port } = await start(dataDir, port));
+      server = await startEmbeddedProcess({ dataDir, port });
     }
     expect(told.paths.size).toBeGreaterThan(ROUNDS * 300);
   } finally {
-    child.kill('SIGKILL');
+    await server.kill();
     await rm(dataDir, { recursive: true, force: true, maxRetries: 5 });
   }
 });

@@ -1,9 +1,11 @@
-// A process with an embedded server: `embedded-owner.ts <data folder> <port>`. It says its port, and lives on until it is killed.
+// A process with an embedded server: DATA_FOLDER (empty: memory only) PORT. It says its port, and lives on until it is killed or
+// whoever started it is gone.
 import { startEmbedded } from '../../src/testing/index.ts';
 
 const [dataDir = '', port = '0'] = process.argv.slice(3);
+process.stdin.on('end', () => process.exit()).resume();
 const server = await startEmbedded({
-  dataDir,
+  ...(dataDir === '' ? {} : { dataDir }),
   listen: { port: Number(port) },
   snapshotAfterBytes: 200_000,
 });

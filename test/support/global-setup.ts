@@ -1,5 +1,6 @@
 import type { TestProject } from 'vitest/node';
-import { startEmbedded, startZooKeeper } from '../../src/testing/index.ts';
+import { startZooKeeper } from '../../src/testing/index.ts';
+import { startEmbeddedProcess } from './embedded-process.ts';
 import { onEmbedded } from './which-server.ts';
 
 declare module 'vitest' {
@@ -21,10 +22,14 @@ declare global {
 
 /** What it is is printed once: a test report says what it was made with. */
 async function start(): Promise<SharedServer> {
-  const server = onEmbedded ? await startEmbedded() : await startZooKeeper();
-  const name = 'version' in server ? `ZooKeeper ${server.version}` : 'The embedded server';
-  process.stdout.write(`${name} on ${server.connectString}\n`);
-  return server;
+  if (onEmbedded) {
+    const { connectString, kill } = await startEmbeddedProcess();
+    process.stdout.write(`The embedded server on ${connectString}\n`);
+    return { connectString, close: kill };
+  }
+  const zookeeper = await startZooKeeper();
+  process.stdout.write(`ZooKeeper ${zookeeper.version} on ${zookeeper.connectString}\n`);
+  return zookeeper;
 }
 
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {

@@ -2,13 +2,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'vitest';
-import {
-  type EmbeddedServer,
-  fourLetterWord,
-  type FourLetterWord,
-  startEmbedded,
-  startZooKeeper,
-} from '../../src/testing/index.ts';
+import { fourLetterWord, type FourLetterWord, startZooKeeper } from '../../src/testing/index.ts';
+import { startEmbeddedProcess } from './embedded-process.ts';
 import { onEmbedded } from './which-server.ts';
 
 /** A server that a test has for itself, a real one or an embedded one. */
@@ -18,6 +13,9 @@ export interface OwnZooKeeper extends AsyncDisposable {
   /** Ends it without a word to its clients. Its port and its data stay. */
   kill(): Promise<void>;
   start(): Promise<void>;
+  /** Connections stay open, new ones are accepted, and nothing answers. */
+  freeze(): void;
+  thaw(): void;
 }
 
 /** Containers and TTL nodes are looked through every 100 ms. */
@@ -44,23 +42,27 @@ async function real(): Promise<OwnZooKeeper> {
     ask: server.ask,
     kill: server.kill,
     start: server.start,
+    freeze: server.freeze,
+    thaw: server.thaw,
     [Symbol.asyncDispose]: zookeeper.close,
   };
 }
 
 async function embedded(): Promise<OwnZooKeeper> {
   const dataDir = await mkdtemp(join(tmpdir(), 'rollcall-embedded-'));
-  let server: EmbeddedServer = await startEmbedded({ dataDir });
+  let server = await startEmbeddedProcess({ dataDir });
   const { port, connectString } = server;
   return {
     connectString,
     ask: word => fourLetterWord(port, word),
-    kill: () => server.close(),
+    kill: () => server.kill(),
     async start() {
-      server = await startEmbedded({ dataDir, listen: { port } });
+      server = await startEmbeddedProcess({ dataDir, port });
     },
+    freeze: () => server.signal('SIGSTOP'),
+    thaw: () => server.signal('SIGCONT'),
     async [Symbol.asyncDispose]() {
-      await server.close();
+      await server.kill();
       await rm(dataDir, { recursive: true, force: true });
     },
   };
