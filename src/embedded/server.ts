@@ -59,8 +59,11 @@ export async function startEmbeddedServer(options: EmbeddedOptions = {}): Promis
   }
 }
 
+/** Connections that wait to be taken: clients that come back all at once are not turned away. */
+const BACKLOG = 4_096;
+
 async function listen(listener: Server, { host, port }: Settings): Promise<void> {
-  listener.listen(port, host);
+  listener.listen({ host, port, backlog: BACKLOG });
   try {
     await once(listener, 'listening');
   } catch (cause) {

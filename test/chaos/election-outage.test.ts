@@ -3,12 +3,13 @@ import { deferred } from '../../src/kernel/abort.ts';
 import { openElection } from '../../src/recipes/index.ts';
 import { startZooKeeper } from '../../src/testing/index.ts';
 import { eventually } from '../support/eventually.ts';
+import { ownZooKeeper } from '../support/own-zookeeper.ts';
 import { testSession } from '../support/session.ts';
 
 const path = '/elections/master';
 
 test('a hold that was lost in an outage has ended, though its session is taken up again: its node goes, the next token is higher', async () => {
-  const zookeeper = await startZooKeeper();
+  const zookeeper = await ownZooKeeper();
   onTestFinished(() => zookeeper.close());
   const session = await testSession(zookeeper.connectString, { timeoutMs: 6_000 });
   const election = openElection(session, path, { id: 'a' });
@@ -23,11 +24,11 @@ test('a hold that was lost in an outage has ended, though its session is taken u
   led.catch(() => undefined);
   await eventually(() => expect(terms).toHaveLength(1));
   const { sessionId } = session;
-  await zookeeper.servers[0]?.kill();
+  await zookeeper.kill();
   expect(await terms[0]?.reason).toMatchObject({ code: 'CONNECTION_LOSS' });
   await eventually(() => expect(session.state.kind).toBe('lost'));
   expect(terms).toHaveLength(1);
-  await zookeeper.servers[0]?.start();
+  await zookeeper.start();
   await eventually(() => expect(terms).toHaveLength(2), { timeout: 60_000 });
   expect(session.sessionId).toBe(sessionId);
   expect(terms[1]?.token).toBeGreaterThan(terms[0]?.token ?? 0n);

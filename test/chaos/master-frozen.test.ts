@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { expect, onTestFinished, test } from 'vitest';
 import { layout } from '../../src/registry/index.ts';
-import { startZooKeeper } from '../../src/testing/index.ts';
+import { ownZooKeeper } from '../support/own-zookeeper.ts';
 import { eventually } from '../support/eventually.ts';
 import { startProcess } from '../support/processes.ts';
 import { testSession } from '../support/session.ts';
@@ -13,7 +13,7 @@ const support = (name: string): string =>
   fileURLToPath(new URL(`../support/${name}`, import.meta.url));
 
 test('a master frozen past its session, woken after another took over, changes nothing in the tree', async () => {
-  const zookeeper = await startZooKeeper();
+  const zookeeper = await ownZooKeeper();
   onTestFinished(() => zookeeper.close());
   const servers = zookeeper.connectString;
   const observer = await testSession(servers);

@@ -1,8 +1,8 @@
 import { expect, onTestFinished, test } from 'vitest';
 import { announce, layout, type Registration, subscribe } from '../../src/registry/index.ts';
-import { startZooKeeper, type ZooKeeper } from '../../src/testing/index.ts';
 import type { Session } from '../../src/zookeeper/index.ts';
 import { eventually } from '../support/eventually.ts';
+import { ownZooKeeper, type OwnZooKeeper } from '../support/own-zookeeper.ts';
 import { createsOf, testSession } from '../support/session.ts';
 
 const SESSIONS = 5;
@@ -11,14 +11,14 @@ const PROVIDERS = 4;
 const TIMEOUT_MS = 5_000;
 
 interface Crowd {
-  readonly zookeeper: ZooKeeper;
+  readonly zookeeper: OwnZooKeeper;
   readonly sessions: readonly Session[];
   readonly registrations: readonly Registration[];
   readonly nodes: () => Promise<readonly string[]>;
 }
 
 async function crowd(timeoutMs = TIMEOUT_MS): Promise<Crowd> {
-  const zookeeper = await startZooKeeper();
+  const zookeeper = await ownZooKeeper();
   onTestFinished(() => zookeeper.close());
   const sessions = await Promise.all(
     Array.from({ length: SESSIONS }, () => testSession(zookeeper.connectString, { timeoutMs })),
@@ -58,15 +58,14 @@ test('after an outage of three session timeouts every provider is there as it wa
   const { zookeeper, sessions, registrations, nodes } = await crowd();
   const before = await nodes();
   const creates = sessions.map(createsOf);
-  const [server] = zookeeper.servers;
   const downSinceMs = performance.now();
-  await server?.kill();
+  await zookeeper.kill();
   await allLost(sessions);
   expect(registrations.map(({ proof }) => proof.state)).not.toContain('proven');
   await eventually(() => expect(performance.now() - downSinceMs).toBeGreaterThan(3 * TIMEOUT_MS), {
     timeout: 30_000,
   });
-  await server?.start();
+  await zookeeper.start();
   await allProven(registrations);
   expect(await nodes()).toEqual(before);
   expect(sessions.map(createsOf)).toEqual(creates);
@@ -78,10 +77,9 @@ test('when a frozen server expired the sessions, every provider is made again, e
   const before = await nodes();
   const creates = sessions.map(createsOf);
   const owners = sessions.map(({ sessionId }) => sessionId);
-  const [server] = zookeeper.servers;
-  server?.freeze();
+  zookeeper.freeze();
   await allLost(sessions);
-  server?.thaw();
+  zookeeper.thaw();
   await allProven(registrations);
   const after = await nodes();
   expect(after).toHaveLength(before.length);
@@ -99,10 +97,10 @@ test('a subscriber outlives a restart of the server with the same set, and tells
   const before = subscription.providers();
   const told: string[] = [];
   subscription.onEvent(({ type }) => told.push(type));
-  await zookeeper.servers[0]?.kill();
+  await zookeeper.kill();
   await eventually(() => expect(subscription.state.kind).toBe('stale'), { timeout: 30_000 });
   expect(subscription.providers()).toBe(before);
-  await zookeeper.servers[0]?.start();
+  await zookeeper.start();
   await eventually(() => expect(subscription.state.kind).toBe('live'), { timeout: 60_000 });
   await allProven(registrations);
   expect(subscription.providers()).toEqual(before);

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect } from 'vitest';
 import {
   type EmbeddedServer,
   startEmbedded,
@@ -7,6 +7,7 @@ import {
   type ZooKeeper,
 } from '../../src/testing/index.ts';
 import { moves, play } from '../support/differential.ts';
+import { realOnly } from '../support/own-zookeeper.ts';
 import { onEmbedded } from '../support/which-server.ts';
 
 let embedded: EmbeddedServer;
@@ -25,7 +26,7 @@ afterAll(async () => {
   await Promise.all([embedded?.close(), zookeeper?.close()]);
 });
 
-test.skipIf(onEmbedded)(
+realOnly('it compares with a real one')(
   'whatever several clients do, the embedded server answers, tells and keeps what a real one does',
   async () => {
     await fc.assert(

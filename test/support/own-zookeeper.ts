@@ -16,6 +16,7 @@ export interface OwnZooKeeper extends AsyncDisposable {
   /** Connections stay open, new ones are accepted, and nothing answers. */
   freeze(): void;
   thaw(): void;
+  close(): Promise<void>;
 }
 
 /** Containers and TTL nodes are looked through every 100 ms. */
@@ -44,6 +45,7 @@ async function real(): Promise<OwnZooKeeper> {
     start: server.start,
     freeze: server.freeze,
     thaw: server.thaw,
+    close: zookeeper.close,
     [Symbol.asyncDispose]: zookeeper.close,
   };
 }
@@ -52,6 +54,10 @@ async function embedded(): Promise<OwnZooKeeper> {
   const dataDir = await mkdtemp(join(tmpdir(), 'rollcall-embedded-'));
   let server = await startEmbeddedProcess({ dataDir });
   const { port, connectString } = server;
+  const close = async (): Promise<void> => {
+    await server.kill();
+    await rm(dataDir, { recursive: true, force: true });
+  };
   return {
     connectString,
     ask: word => fourLetterWord(port, word),
@@ -61,9 +67,7 @@ async function embedded(): Promise<OwnZooKeeper> {
     },
     freeze: () => server.signal('SIGSTOP'),
     thaw: () => server.signal('SIGCONT'),
-    async [Symbol.asyncDispose]() {
-      await server.kill();
-      await rm(dataDir, { recursive: true, force: true });
-    },
+    close,
+    [Symbol.asyncDispose]: close,
   };
 }
