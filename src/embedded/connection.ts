@@ -15,6 +15,9 @@ import type { Session } from './sessions.ts';
 /** Above it a client's requests wait until it has read some of its answers. */
 const PAUSE_BYTES = 1024 * 1024;
 
+/** Whoever shows more than so many credentials on one connection is refused. */
+const MAX_IDENTITIES = 100;
+
 type Phase =
   | { readonly kind: 'new'; head: Buffer }
   | { readonly kind: 'greeting' }
@@ -29,6 +32,7 @@ export function openConnection(socket: Socket, id: number, host: Host): Connecti
   const splitter: FrameSplitter = frameSplitter(limits.maxBufferBytes);
   const queued = outbox();
   const openedAtMs = host.fair.nowMs();
+  let endedAtMs = Number.POSITIVE_INFINITY;
   let phase: Phase = { kind: 'new', head: Buffer.alloc(0) };
   let session: Session<Connection> | undefined;
   let paused = false;
@@ -44,17 +48,19 @@ export function openConnection(socket: Socket, id: number, host: Host): Connecti
     host.due(connection);
   };
 
+  /** Nothing more is taken or queued; the socket may still be sending. */
   const over = (): void => {
     if (phase.kind === 'over') return;
     phase = { kind: 'over' };
+    endedAtMs = host.fair.nowMs();
     if (session?.connection === connection) session.connection = undefined;
     database.watches.forget(connection);
-    host.gone(connection);
+    host.ended(connection);
   };
 
   const destroy = (reason: string): void => {
-    if (phase.kind === 'over') return;
-    logger.debug({ remote, sessionId: session?.id.toString(16), reason }, 'connection ended');
+    if (phase.kind !== 'over')
+      logger.debug({ remote, sessionId: session?.id.toString(16), reason }, 'connection ended');
     over();
     socket.destroy();
   };
@@ -62,6 +68,7 @@ export function openConnection(socket: Socket, id: number, host: Host): Connecti
   const finish = (): void => {
     if (phase.kind === 'over') return;
     phase = { kind: 'finishing' };
+    endedAtMs = host.fair.nowMs();
     host.due(connection);
   };
 
@@ -87,7 +94,7 @@ export function openConnection(socket: Socket, id: number, host: Host): Connecti
     const scheme = body.string();
     const credentials = body.bytes() ?? Buffer.alloc(0);
     if (scheme === 'digest') learn(identities, digestIdentity(credentials.toString('utf8')));
-    const known = scheme === 'digest' || scheme === 'ip';
+    const known = (scheme === 'digest' || scheme === 'ip') && identities.length <= MAX_IDENTITIES;
     send(bareReply(xid, 0, known ? ERROR.ok : ERROR.authFailed));
     if (!known) finish();
   };
@@ -175,13 +182,18 @@ export function openConnection(socket: Socket, id: number, host: Host): Connecti
   });
   socket.on('error', () => undefined); // 'close' follows
   socket.on('end', () => destroy('the client ended it'));
-  socket.on('close', () => destroy('it broke'));
+  socket.on('close', () => {
+    destroy('it broke');
+    host.gone(connection);
+  });
 
   const connection: Connection = {
     id,
     remote,
     identities,
-    openedAtMs,
+    get lingersSinceMs() {
+      return session === undefined ? openedAtMs : endedAtMs;
+    },
     get session() {
       return session;
     },

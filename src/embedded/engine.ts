@@ -19,9 +19,9 @@ export interface Engine {
   stop(): void;
 }
 
-/** A connection that has not said who it is within this time is ended, as in ZooKeeper. */
-const GREETING_MS = 10_000;
-const STRANGERS_EVERY_MS = 1_000;
+/** A connection that has not said who it is, or has not read the last it was told, within this time is ended. */
+const LINGER_MS = 10_000;
+const LINGERERS_EVERY_MS = 1_000;
 
 export function startEngine(settings: Settings, store: Store, port: () => number): Engine {
   const { clock, logger } = settings;
@@ -104,9 +104,9 @@ export function startEngine(settings: Settings, store: Store, port: () => number
       logger.warn({ remote }, 'a client does not read its events: it is cut off');
       connection.destroy('it does not read its events');
     },
+    ended: outgoing.forget,
     gone(connection) {
       connections.delete(connection);
-      outgoing.forget(connection);
       past.received += connection.received;
       past.sent += connection.sent;
     },
@@ -118,11 +118,10 @@ export function startEngine(settings: Settings, store: Store, port: () => number
     periodic(clock, settings.reapEveryMs, () => {
       if (journal.healthy && data.reap() > 0) outgoing.wrote();
     }),
-    periodic(clock, STRANGERS_EVERY_MS, () => {
-      const since = fair.nowMs() - GREETING_MS;
+    periodic(clock, LINGERERS_EVERY_MS, () => {
+      const since = fair.nowMs() - LINGER_MS;
       for (const connection of [...connections])
-        if (connection.session === undefined && connection.openedAtMs < since)
-          connection.destroy('it did not say who it is');
+        if (connection.lingersSinceMs < since) connection.destroy('it lingers without a session');
     }),
   ];
 

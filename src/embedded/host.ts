@@ -12,7 +12,8 @@ export interface Connection extends Watcher, Caller {
   /** `address:port` */
   readonly remote: string;
   readonly session: Session<Connection> | undefined;
-  readonly openedAtMs: number;
+  /** Since when it has been there without a session, or has been over without its client having read the rest. */
+  readonly lingersSinceMs: number;
   /** Requests and frames so far. */
   readonly received: number;
   readonly sent: number;
@@ -50,6 +51,9 @@ export interface Host {
   /** The connection has something to send. */
   due(connection: Connection): void;
   tooSlow(connection: Connection): void;
+  /** The connection takes nothing more. */
+  ended(connection: Connection): void;
+  /** Its socket is closed. */
   gone(connection: Connection): void;
   /** The answer to a four-letter word, undefined for any other bytes. */
   fourLetters(word: string): string | undefined;

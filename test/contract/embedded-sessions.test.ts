@@ -140,6 +140,25 @@ test('a connection that does not say who it is is ended', async () => {
   await stranger.ended;
 });
 
+test('a client that keeps its side open after its session has ended is let go', async () => {
+  const clock = manualClock();
+  await using server = await startEmbedded({ clock });
+  const stubborn = connect({ port: server.port, host: '127.0.0.1', allowHalfOpen: true });
+  stubborn.on('error', () => undefined);
+  const over = new Promise(resolve => stubborn.once('close', resolve));
+  stubborn.write('srvr');
+  const told = new Promise(resolve => stubborn.once('end', resolve));
+  stubborn.resume();
+  await told;
+  const connections = async (): Promise<string> =>
+    /^Connections: (\d+)$/m.exec(await fourLetterWord(server.port, 'srvr'))?.[1] ?? '';
+  expect(await connections()).toBe('2');
+  await clock.advance(12_000);
+  await vi.waitFor(async () => expect(await connections()).toBe('1'));
+  stubborn.destroy();
+  await over;
+});
+
 test('an operation that is not known is answered, and ends the connection, not the session', async () => {
   await using server = await startEmbedded();
   await using client = await wireClient(server.connectString);
