@@ -6,7 +6,8 @@ import {
   startZooKeeper,
   type ZooKeeper,
 } from '../../src/testing/index.ts';
-import { moves, play } from '../support/differential.ts';
+import { moves } from '../support/differential-moves.ts';
+import { play } from '../support/differential.ts';
 import { realOnly } from '../support/own-zookeeper.ts';
 import { onEmbedded } from '../support/which-server.ts';
 
