@@ -1,7 +1,6 @@
 import { expect, onTestFinished, test } from 'vitest';
 import { deferred } from '../../src/kernel/abort.ts';
 import { openElection } from '../../src/recipes/index.ts';
-import { startZooKeeper } from '../../src/testing/index.ts';
 import { eventually } from '../support/eventually.ts';
 import { ownZooKeeper } from '../support/own-zookeeper.ts';
 import { testSession } from '../support/session.ts';

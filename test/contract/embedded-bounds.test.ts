@@ -6,6 +6,7 @@ import { OP, sealFrame } from '../../src/kernel/wire.ts';
 import { startEmbedded } from '../../src/testing/index.ts';
 import { openSession } from '../../src/zookeeper/session.ts';
 import { type WireClient, wireClient } from '../support/wire-client.ts';
+import { eventually } from '../support/eventually.ts';
 
 const patience = { timeout: 20_000, interval: 10 };
 
@@ -214,14 +215,14 @@ test('idle connections cost little, and no more than so many are taken', async (
   }
   const welcomed = new Set<Socket>();
   for (const socket of sockets) socket.on('data', () => welcomed.add(socket));
-  await vi.waitFor(() => expect(welcomed.size).toBe(1_500), patience);
+  await eventually(() => expect(welcomed.size).toBe(1_500), patience);
   const refused = sockets.filter(socket => !welcomed.has(socket));
-  await vi.waitFor(
+  await eventually(
     () => expect(refused.filter(({ destroyed }) => !destroyed)).toEqual([]),
     patience,
   );
   for (const socket of sockets) socket.destroy();
-  await vi.waitFor(async () => {
+  await eventually(async () => {
     await using client = await wireClient(server.connectString);
     expect(await client.hello()).toBeDefined();
   }, patience);

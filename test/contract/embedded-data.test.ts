@@ -5,6 +5,7 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { startEmbedded } from '../../src/testing/index.ts';
 import { openSession } from '../../src/zookeeper/session.ts';
 import { readDirectly } from '../support/mirror-record.ts';
+import { eventually } from '../support/eventually.ts';
 
 let dataDir: string;
 beforeEach(async () => {
@@ -53,7 +54,7 @@ test('the log is folded into snapshots while the server runs, and all is there a
   }
   const before = await readDirectly(session, '/m');
   expect(before.size).toBe(30 * 29 + 1);
-  await vi.waitFor(async () => expect((await files()).length).toBeLessThanOrEqual(3));
+  await eventually(async () => expect((await files()).length).toBeLessThanOrEqual(3));
   expect((await files()).some(name => name.endsWith('.tmp'))).toBe(false);
   await session.close();
   await first.close();

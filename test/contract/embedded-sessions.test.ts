@@ -1,9 +1,10 @@
 import { connect } from 'node:net';
-import { expect, test, vi } from 'vitest';
+import { expect, test } from 'vitest';
 import { OP } from '../../src/kernel/wire.ts';
 import { fourLetterWord, manualClock, startEmbedded } from '../../src/testing/index.ts';
 import { openSession } from '../../src/zookeeper/session.ts';
 import { type WireClient, wireClient } from '../support/wire-client.ts';
+import { eventually } from '../support/eventually.ts';
 
 const exists = (client: WireClient, path: string): ReturnType<WireClient['call']> =>
   client.call(OP.exists, writer => writer.string(path).bool(false));
@@ -154,7 +155,7 @@ test('a client that keeps its side open after its session has ended is let go', 
     /^Connections: (\d+)$/m.exec(await fourLetterWord(server.port, 'srvr'))?.[1] ?? '';
   expect(await connections()).toBe('2');
   await clock.advance(12_000);
-  await vi.waitFor(async () => expect(await connections()).toBe('1'));
+  await eventually(async () => expect(await connections()).toBe('1'));
   stubborn.destroy();
   await over;
 });
@@ -226,7 +227,7 @@ test('four-letter words are answered before a handshake, and only then', async (
     slowly.write(letter);
     await new Promise(resolve => void setImmediate(resolve));
   }
-  await vi.waitFor(() => expect(answer).toBe('imok'));
+  await eventually(() => expect(answer).toBe('imok'));
   client.socket.write('ruok');
   await client.ended;
 });

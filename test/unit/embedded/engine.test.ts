@@ -9,6 +9,7 @@ import { type Deferred, deferred } from '../../../src/kernel/abort.ts';
 import { OP } from '../../../src/kernel/wire.ts';
 import { fourLetterWord, manualClock } from '../../../src/testing/index.ts';
 import { type WireClient, wireClient } from '../../support/wire-client.ts';
+import { eventually } from '../../support/eventually.ts';
 
 /** A server whose disk does what the test says. */
 async function onADisk() {
@@ -78,7 +79,7 @@ test('replies, reads and events wait until what they show is on the disk', async
   await reader.call(OP.exists, body => body.string('/n').bool(true));
   disk.slow();
   create(writer, '/n');
-  await vi.waitFor(() => expect(disk.writes).toHaveLength(1));
+  await eventually(() => expect(disk.writes).toHaveLength(1));
   reader.send(OP.exists, body => body.string('/n').bool(false));
   const answers = [writer.next(), reader.next()];
   expect(await Promise.race([...answers, later()])).toBe('nothing yet');
@@ -95,7 +96,7 @@ test('a full disk: nobody is told of the write, everybody is sent away, and come
     (await client.hello({ timeoutMs: 1_000 })) ?? {};
   disk.slow();
   create(client, '/n');
-  await vi.waitFor(() => expect(disk.writes).toHaveLength(1));
+  await eventually(() => expect(disk.writes).toHaveLength(1));
   disk.writes[0]?.reject(new Error('no space left on device'));
   expect(await client.next()).toBeUndefined();
   expect(disk.logger.error.mock.calls).toEqual([
