@@ -125,7 +125,8 @@ function reader<S extends z.ZodType>(schema: S, part: 'path' | 'query' | 'body')
   const ofNothing = part === 'query' ? schema.safeParse({}) : undefined;
   return (value: unknown): z.output<S> => {
     if (ofNothing?.success === true && isEmpty(value)) return ofNothing.data;
-    const parsed = schema.safeParse(value);
+    // With the values that are wrong: what is missing could not be told from what is of another type.
+    const parsed = schema.safeParse(value, { reportInput: true });
     if (parsed.success) return parsed.data;
     return refuse(...parsed.error.issues.slice(0, 10).flatMap(issue => fieldErrors(issue, part)));
   };
@@ -143,7 +144,13 @@ function fieldErrors(issue: z.core.$ZodIssue, part: string): readonly FieldError
     const what = part === 'body' ? 'there is no such field' : 'there is no such parameter';
     return issue.keys.map(key => ({ field: [...within, key].join('.'), message: what }));
   }
-  const message =
-    issue.input === undefined && issue.code === 'invalid_type' ? 'is missing' : issue.message;
+  const message = typeMessage(issue, part) ?? issue.message;
   return [{ field: within.length === 0 ? part : within.join('.'), message }];
+}
+
+/** Where a word of ours says more than the schema's. Never repeats the value: it may be what nobody else should read. */
+function typeMessage({ code, input }: z.core.$ZodIssue, part: string): string | undefined {
+  if (code !== 'invalid_type') return undefined;
+  if (input === undefined) return 'is missing';
+  return part === 'query' && Array.isArray(input) ? 'is given more than once' : undefined;
 }

@@ -199,6 +199,16 @@ test.each(['..', '.', 'a b', 'a%20b', 'ä', 'x'.repeat(129), '%00', "o'r"])(
   },
 );
 
+test.each([
+  ['/v1/services?index=1&index=2', 'index'],
+  ['/v1/services/orders/providers?wait=1s&wait=2s', 'wait'],
+  ['/v1/history?limit=1&limit=2', 'limit'],
+])('%s gives one parameter twice, and is told so', async (path, field) => {
+  await using daemon = await populated();
+  const { body } = await supertest(daemon.url).get(path).expect(400);
+  expect(body.errors).toEqual([{ field, message: 'is given more than once' }]);
+});
+
 test('services are filtered by prefix and read page by page', async () => {
   await using daemon = await populated();
   for (const name of ['shop.a', 'shop.b', 'shop.c', 'zoo']) daemon.aggregator.setService(name, []);

@@ -74,6 +74,25 @@ test.each([
 });
 
 test.each([
+  [{ drain: 'yes' }, 'drain', 'Invalid input: expected boolean, received string'],
+  [{ weight: null }, 'weight', 'Invalid input: expected number, received null'],
+  [{ drain: true, reason: 7 }, 'reason', 'Invalid input: expected string, received number'],
+  [[], 'body', 'Invalid input: expected object, received array'],
+  ['null', 'body', 'Invalid input: expected object, received null'],
+])(
+  'the body %j is told what is wrong with %s, not that it is missing',
+  async (body, field, message) => {
+    await using daemon = await httpDaemon();
+    const answer = await supertest(daemon.url)
+      .put(PATH)
+      .set('content-type', 'application/json')
+      .send(body)
+      .expect(400);
+    expect(answer.body.errors).toEqual([{ field, message }]);
+  },
+);
+
+test.each([
   ['{"drain":', 'application/json', 400, 'INVALID_REQUEST'],
   ['', 'application/json', 400, 'INVALID_REQUEST'],
   ['{"__proto__":{"drain":true}}', 'application/json', 400, 'INVALID_REQUEST'],
