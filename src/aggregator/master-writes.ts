@@ -1,7 +1,7 @@
 import type { Clock } from '../kernel/clock.ts';
 import { RollcallError } from '../kernel/errors.ts';
 import type { Layout } from '../registry/index.ts';
-import type { Session } from '../zookeeper/index.ts';
+import type { Session, ZnodePath } from '../zookeeper/index.ts';
 import { encodeOverview } from './derive/codec.ts';
 import type { ShardTable } from './derive/shard-table.ts';
 import { parseShardNode, shardNode, type ShardName } from './derive/shards.ts';
@@ -21,6 +21,15 @@ export interface MasterWritesOptions {
   readonly signal: AbortSignal;
 }
 
+/** How long a node that could not be removed is let be; twice as long after each further failure, up to the second. */
+const LEAVING_AGAIN_MS = 15_000;
+const LEAVING_AGAIN_CAP_MS = 10 * 60_000;
+
+interface Refused {
+  readonly waitMs: number;
+  readonly untilMs: number;
+}
+
 /**
  * @returns whether all is written that was to be written; what is not stays to be tried again.
  * @throws RollcallError FENCED when ZooKeeper refused a write because the term is over.
@@ -38,6 +47,9 @@ export function masterWrites(options: MasterWritesOptions): MasterWrites {
   let overviewText = '';
   /** The count of which no shards but its own are left. */
   let tidyCount = 0;
+
+  /** Leaving nodes that could not be removed. */
+  const refused = new Map<ZnodePath, Refused>();
 
   let hasDirectories = false;
 
@@ -89,19 +101,34 @@ export function masterWrites(options: MasterWritesOptions): MasterWrites {
     return true;
   };
 
-  /** For providers that may not delete their own node: deleting is a right on the directory. */
-  const removeLeaving = async (): Promise<boolean> => {
+  const letBe = (path: ZnodePath): void => {
+    const before = refused.get(path)?.waitMs;
+    const waitMs =
+      before === undefined ? LEAVING_AGAIN_MS : Math.min(LEAVING_AGAIN_CAP_MS, before * 2);
+    refused.set(path, { waitMs, untilMs: clock.nowMs() + waitMs });
+  };
+
+  /**
+   * For providers that may not delete their own node: deleting is a right on the directory. We may not have it everywhere: what
+   * cannot be removed keeps neither the others nor the rest of our work, and is tried again by a pace of its own.
+   */
+  const removeLeaving = async (): Promise<void> => {
     for (const [path, mzxid] of summaries.leaving) {
-      if (!settled(await writer.remove(path, mzxid))) return false;
-      summaries.leaving.delete(path);
+      const { untilMs = 0 } = refused.get(path) ?? {};
+      if (clock.nowMs() < untilMs) continue;
+      if (settled(await writer.remove(path, mzxid))) {
+        summaries.leaving.delete(path);
+        refused.delete(path);
+      } else letBe(path);
     }
-    return true;
   };
 
   const writeAll = async (): Promise<boolean> => {
     if (!(await makeDirectories())) return false;
     for (const shard of table.dirty) if (!(await writeShard(shard))) return false;
-    return (await writeOverview()) && (await removeVoidShards()) && removeLeaving();
+    if (!(await writeOverview()) || !(await removeVoidShards())) return false;
+    await removeLeaving();
+    return true;
   };
 
   return async () => {
