@@ -134,11 +134,13 @@ export async function openAggregator(options: AggregatorOptions): Promise<Aggreg
       if (members.apply(batch)) topics.push('members');
       return topics;
     },
+    publishDerived: derived.publish,
     judge: left => judge.judge(left).cause,
     onRejected: metrics.rejected,
     onError,
   });
   opened.push(() => view.close());
+  view.onRestart(derived.restart);
 
   // The feed follows first: what is told must not wait for what is written down.
   const feed = openFeed({

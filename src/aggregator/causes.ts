@@ -1,4 +1,5 @@
 import type { Mirror, MirrorBatch, MirrorNode, ZnodePath } from '../zookeeper/index.ts';
+import { oldestOf } from './oldest.ts';
 import type { LeaveCause } from './ports.ts';
 import type { ViewTransition } from './transitions.ts';
 
@@ -73,6 +74,7 @@ export function sessionIndex(
   const owners = new Map<bigint, Owner>();
   /** Those without a node, oldest first: only they are forgotten. */
   const ended = new Set<bigint>();
+  const oldestEnded = oldestOf(ended);
 
   const owner = (sessionId: bigint): Owner => {
     let known = owners.get(sessionId);
@@ -81,7 +83,7 @@ export function sessionIndex(
   };
 
   const forgetOldest = (): void => {
-    const oldest = ended.size > MAX_REMEMBERED ? ended.values().next().value : undefined;
+    const oldest = ended.size > MAX_REMEMBERED ? oldestEnded() : undefined;
     if (oldest === undefined) return;
     ended.delete(oldest);
     owners.delete(oldest);
@@ -154,6 +156,9 @@ function judgePlainly(left: Left): Judgement | undefined {
   if (left.how === 'replaced') {
     return { cause: 'replaced', detail: 'a younger znode with the same id speaks for it' };
   }
+  if (left.how === 'renamed') {
+    return { cause: 'replaced', detail: 'its znode is there, but claims another id now' };
+  }
   if (left.how === 'rejected') {
     return {
       cause: 'rejected',
@@ -189,6 +194,7 @@ export function causes(
   const sessions = sessionIndex(isPending, isAllPending);
   /** Held for dead: a sign of life amends that. Oldest first. */
   const heldForDead = new Set<bigint>();
+  const oldestHeld = oldestOf(heldForDead);
   /** Those of them of which something was still to be read at the judgement: looked at again with each batch. */
   const unsettled = new Set<bigint>();
   const verdicts = new Map<bigint, Fate>();
@@ -203,8 +209,7 @@ export function causes(
     settle(sessionId);
     heldForDead.add(sessionId);
     if (sessions.owned(sessionId) > 0) unsettled.add(sessionId);
-    const oldest =
-      heldForDead.size > MAX_REMEMBERED ? heldForDead.values().next().value : undefined;
+    const oldest = heldForDead.size > MAX_REMEMBERED ? oldestHeld() : undefined;
     if (oldest !== undefined) settle(oldest);
   };
 

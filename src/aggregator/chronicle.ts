@@ -1,6 +1,7 @@
 import type { MirrorBatch } from '../zookeeper/index.ts';
 import type { Causes, Judgement } from './causes.ts';
 import type { HistoryRing, NewHistoryEntry } from './history.ts';
+import { oldestOf } from './oldest.ts';
 import type { LeaveCause, ListedProvider, Override } from './ports.ts';
 import type { ViewTransition } from './transitions.ts';
 
@@ -60,6 +61,11 @@ export function overrideText(override: Override): string {
   return `${what}${by}${at}${why}`;
 }
 
+/** Of an override that is there and cannot be read. */
+export function unreadableText(why: string): string {
+  return `the operator’s override cannot be read, and nothing of it is obeyed: ${why}`;
+}
+
 function detailOf(transition: Exclude<ViewTransition, { readonly kind: 'left' }>): string {
   switch (transition.kind) {
     case 'joined': {
@@ -77,10 +83,13 @@ function detailOf(transition: Exclude<ViewTransition, { readonly kind: 'left' }>
     case 'suspected':
     case 'released':
       return transition.detail;
-    case 'override':
-      return transition.override === undefined
+    case 'override': {
+      const { override, unreadable } = transition;
+      if (unreadable !== undefined) return unreadableText(unreadable);
+      return override === undefined
         ? 'the operator’s override was removed'
-        : `an operator set: ${overrideText(transition.override)}`;
+        : `an operator set: ${overrideText(override)}`;
+    }
     default:
       return transition satisfies never;
   }
@@ -104,13 +113,14 @@ function entryOf(transition: ViewTransition, judgement: Judgement | undefined): 
 export function chronicle(causes: Causes, history: HistoryRing): Chronicle {
   /** By session: the entries that call it dead. */
   const amendable = new Map<bigint, number[]>();
+  const oldestAmendable = oldestOf(amendable);
 
   const rememberDead = (sessionId: bigint, seq: number): void => {
     const seqs = amendable.get(sessionId) ?? [];
     if (seqs.length < MAX_AMENDABLE) seqs.push(seq);
     amendable.delete(sessionId);
     amendable.set(sessionId, seqs);
-    const oldest = amendable.size > MAX_SESSIONS ? amendable.keys().next().value : undefined;
+    const oldest = amendable.size > MAX_SESSIONS ? oldestAmendable() : undefined;
     if (oldest !== undefined) amendable.delete(oldest);
   };
 

@@ -1,52 +1,80 @@
 import type { Layout } from '../registry/index.ts';
 import type { MirrorBatch } from '../zookeeper/index.ts';
-import { decodeOverview, decodeShard } from './derive/codec.ts';
+import { decodeOverview, decodeShard, type DecodedShard } from './derive/codec.ts';
 import { parseShardNode } from './derive/shards.ts';
 import type { DerivedOverview, DerivedService, DerivedSnapshot } from './ports.ts';
+import { publishedIndex } from './published-index.ts';
 
 /** What the master wrote, as this replica's mirror shows it. */
 export interface DerivedReader {
   /** Takes in a batch; tells whether the snapshot is another one now. */
   apply(batch: MirrorBatch): boolean;
+  /**
+   * Publishes what is known, as far as nothing below it is still to be read or applied.
+   * @param mark the smallest mark of that; undefined: there is nothing.
+   * Returns whether the snapshot is another one now.
+   */
+  publish(mark: bigint | undefined): boolean;
+  /** The ensemble was rebuilt: the index begins again from what is there now. */
+  restart(): void;
   /** Parsed when first asked for; the same object until something changes. */
   snapshot(): DerivedSnapshot;
 }
 
-interface Node {
-  readonly bytes: Buffer;
+/** A shard, decoded when it is first looked into. */
+interface Shard {
   readonly mzxid: bigint;
+  services(): DecodedShard;
+  /** What was decoded last at this place, without decoding anything. */
+  known(): DecodedShard | undefined;
+}
+
+function shardOf(bytes: Buffer, mzxid: bigint, before: DecodedShard | undefined): Shard {
+  let undecoded: Buffer | undefined = bytes;
+  let decoded = before;
+  return {
+    mzxid,
+    services() {
+      if (undecoded !== undefined) decoded = decodeShard(undecoded, decoded);
+      undecoded = undefined;
+      return decoded ?? new Map();
+    },
+    known: () => decoded,
+  };
+}
+
+interface OverviewNode {
+  readonly mzxid: bigint;
+  readonly overview: DerivedOverview | undefined;
 }
 
 /** While shards of two counts stand side by side, the one written later speaks for a service. */
-function readServices(shards: ReadonlyMap<string, Node>): ReadonlyMap<string, DerivedService> {
-  const services = new Map<string, DerivedService>();
-  const inOrder = [...shards.values()].sort((a, b) => (a.mzxid < b.mzxid ? -1 : 1));
-  for (const { bytes } of inOrder) {
-    for (const service of decodeShard(bytes)) services.set(service.name, service);
-  }
-  return services;
-}
-
 function snapshotOf(
-  overviewNode: Node | undefined,
-  shards: ReadonlyMap<string, Node>,
+  overview: DerivedOverview | undefined,
+  shards: Iterable<Shard>,
   index: bigint,
 ): DerivedSnapshot {
-  const frozen = new Map(shards);
-  let services: ReadonlyMap<string, DerivedService> | undefined;
+  const youngestFirst = [...shards].sort((a, b) => (a.mzxid > b.mzxid ? -1 : 1));
   let sorted: readonly DerivedService[] | undefined;
-  let overview: { readonly value: DerivedOverview | undefined } | undefined;
-  const all = (): ReadonlyMap<string, DerivedService> => (services ??= readServices(frozen));
+  const all = (): readonly DerivedService[] => {
+    const services = new Map<string, DerivedService>();
+    for (const shard of youngestFirst.toReversed()) {
+      for (const [name, { service }] of shard.services()) services.set(name, service);
+    }
+    return [...services.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+  };
   return {
     index,
-    get overview() {
-      overview ??= { value: overviewNode && decodeOverview(overviewNode.bytes) };
-      return overview.value;
+    overview,
+    service(name) {
+      for (const shard of youngestFirst) {
+        const found = shard.services().get(name);
+        if (found !== undefined) return found.service;
+      }
+      return undefined;
     },
-    service: name => all().get(name),
     get services() {
-      sorted ??= [...all().values()].sort((a, b) => (a.name < b.name ? -1 : 1));
-      return sorted;
+      return (sorted ??= all());
     },
   };
 }
@@ -54,17 +82,17 @@ function snapshotOf(
 export function derivedReader(where: Layout): DerivedReader {
   const overviewPath = `${where.derived}/overview`;
   const summaries = `${where.derived}/summaries`;
-  const shards = new Map<string, Node>();
-  let overview: Node | undefined;
-  let index = 0n;
+  const shards = new Map<string, Shard>();
+  const index = publishedIndex();
+  let overview: OverviewNode | undefined;
   let snapshot: DerivedSnapshot | undefined;
 
-  const put = (path: string, node: Node): boolean => {
-    if (path === overviewPath) overview = node;
+  const put = (path: string, bytes: Buffer, mzxid: bigint): boolean => {
+    if (path === overviewPath) overview = { mzxid, overview: decodeOverview(bytes) };
     else if (path.startsWith(`${summaries}/`) && parseShardNode(path.slice(summaries.length + 1))) {
-      shards.set(path, node);
+      shards.set(path, shardOf(bytes, mzxid, shards.get(path)?.known()));
     } else return false;
-    if (node.mzxid > index) index = node.mzxid;
+    index.saw(mzxid);
     return true;
   };
 
@@ -72,7 +100,7 @@ export function derivedReader(where: Layout): DerivedReader {
   const gone = (path: string, zxid: bigint): boolean => {
     const known = path === overviewPath ? overview !== undefined : shards.delete(path);
     if (path === overviewPath) overview = undefined;
-    if (known && zxid > index) index = zxid;
+    if (known) index.saw(zxid);
     return known;
   };
 
@@ -80,16 +108,24 @@ export function derivedReader(where: Layout): DerivedReader {
     apply(batch) {
       let changed = false;
       for (const change of batch.changes) {
-        const { parent } = change.node;
+        const { parent, path, mzxid } = change.node;
         if (parent !== where.derived && parent !== summaries) continue;
-        const { path } = change.node;
-        if (change.kind === 'put') {
-          changed = put(path, { bytes: change.data, mzxid: change.node.mzxid }) || changed;
-        } else if (change.kind === 'gone') changed = gone(path, change.zxid) || changed;
+        if (change.kind === 'put') changed = put(path, change.data, mzxid) || changed;
+        else if (change.kind === 'gone') changed = gone(path, change.zxid) || changed;
       }
       if (changed) snapshot = undefined;
       return changed;
     },
-    snapshot: () => (snapshot ??= snapshotOf(overview, shards, index)),
+    publish(mark) {
+      const moved = index.publish(mark);
+      if (moved) snapshot = undefined;
+      return moved;
+    },
+    restart() {
+      const newest = [...shards.values()].map(({ mzxid }) => mzxid);
+      index.restart([...newest, overview?.mzxid ?? 0n].reduce((a, b) => (a > b ? a : b)));
+      snapshot = undefined;
+    },
+    snapshot: () => (snapshot ??= snapshotOf(overview?.overview, shards.values(), index.published)),
   };
 }

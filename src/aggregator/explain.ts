@@ -1,4 +1,4 @@
-import { overrideText } from './chronicle.ts';
+import { overrideText, unreadableText } from './chronicle.ts';
 import type {
   Explanation,
   HistoryEntry,
@@ -19,6 +19,8 @@ export interface ExplainFacts {
   readonly provider: ListedProvider | undefined;
   readonly suspect: SuspectProvider | undefined;
   readonly override: Override | undefined;
+  /** There is an override that cannot be read: why. */
+  readonly unreadableOverride: string | undefined;
   /** Of this id alone, newest last. */
   readonly history: readonly HistoryEntry[];
 }
@@ -95,7 +97,9 @@ function whyOthers({ znodes, provider }: ExplainFacts): readonly string[] {
   });
 }
 
-function whyOverride({ override, provider }: ExplainFacts): readonly string[] {
+function whyOverride(facts: ExplainFacts): readonly string[] {
+  const { override, unreadableOverride, provider } = facts;
+  if (unreadableOverride !== undefined) return [unreadableText(unreadableOverride)];
   if (override === undefined) return [];
   const waits = provider === undefined ? ', which takes effect when it is listed' : '';
   return [`an operator set${waits}: ${overrideText(override)}`];

@@ -12,6 +12,8 @@ export interface FeedSubscriber {
   step(): boolean;
   /** It can take batches again. */
   drained(): void;
+  /** It has taken a part of what it was handed. */
+  taking(): void;
   /** What it was told is void. */
   reset(reason: ResetReason): void;
   /** Waits for this replica to come up to where it was. */
@@ -71,14 +73,27 @@ export function feedSubscriber(parts: FeedSubscriberParts): FeedSubscriber {
   let lastId = 0n;
   let blocked: Timer | undefined;
   let isBlocked = false;
+  /** When it was handed something last, or took a part of it. */
+  let tookMs = 0;
   let closed = false;
+
+  /** One timer for as long as it is blocked, however often it takes a part. */
+  const watchIt = (forMs: number): void => {
+    const look = (): void => {
+      const leftMs = tookMs + parts.slowMs - clock.nowMs();
+      if (leftMs > 0) watchIt(leftMs);
+      else parts.onSlow();
+    };
+    blocked = clock.after(forMs, look, { unref: true });
+  };
 
   const hand = (id: bigint, batch: readonly FeedEvent[], whole?: LogEntry): void => {
     if (id > lastId) lastId = id;
     const isShared = whole !== undefined && whole.batch.events === batch && whole.id === lastId;
     if (options.onBatch(isShared ? whole.batch : { id: lastId, events: batch }) || closed) return;
     isBlocked = true;
-    blocked = clock.after(parts.slowMs, parts.onSlow, { unref: true });
+    tookMs = clock.nowMs();
+    watchIt(parts.slowMs);
   };
 
   const startPlan = (made: Omit<Plan, 'id'>): void => {
@@ -238,6 +253,9 @@ export function feedSubscriber(parts: FeedSubscriberParts): FeedSubscriber {
       isBlocked = false;
       blocked?.cancel();
       parts.wake();
+    },
+    taking() {
+      tookMs = clock.nowMs();
     },
     reset(reason) {
       toReset = reason;

@@ -163,7 +163,8 @@ export function openFeed(parts: FeedParts): OpenFeed {
       subscribers.set(subscriber, options);
       fanOut.add(subscriber);
       keepTicking();
-      return { drained: subscriber.drained, close: () => void drop(subscriber) };
+      const { drained, taking } = subscriber;
+      return { drained, taking, close: () => void drop(subscriber) };
     },
     get subscribers() {
       return subscribers.size;

@@ -1,3 +1,4 @@
+import { oldestOf } from './oldest.ts';
 import type { History, HistoryEntry, HistoryQuery, LeaveCause } from './ports.ts';
 
 export type NewHistoryEntry = Omit<HistoryEntry, 'seq'>;
@@ -49,42 +50,51 @@ function newest(
   return found.reverse();
 }
 
+/** The entries of one service. */
+interface Own {
+  readonly seqs: Set<number>;
+  readonly oldest: () => number | undefined;
+}
+
 /** A bounded memory of what happened; the oldest goes first, of a service that has too many its own oldest. */
 export function historyRing(options: HistoryOptions = {}): HistoryRing {
   const { capacity = 10_000, loaded = [], store = NO_STORE } = options;
   const perService = options.perService ?? Math.max(1, Math.ceil(capacity / 10));
   /** By seq, in order: a Map keeps its insertion order, and an amended entry its place. */
   const all = new Map<number, HistoryEntry>();
-  const services = new Map<string, Set<number>>();
+  const oldest = oldestOf(all);
+  const services = new Map<string, Own>();
   let seq = 0;
 
-  const drop = (oldest: HistoryEntry): void => {
-    all.delete(oldest.seq);
-    const own = services.get(oldest.service);
-    own?.delete(oldest.seq);
-    if (own?.size === 0) services.delete(oldest.service);
+  const drop = (first: number | undefined): void => {
+    const entry = first === undefined ? undefined : all.get(first);
+    if (entry === undefined) return;
+    all.delete(entry.seq);
+    const own = services.get(entry.service);
+    own?.seqs.delete(entry.seq);
+    if (own?.seqs.size === 0) services.delete(entry.service);
   };
 
-  const dropFirst = (seqs: Iterable<number>): void => {
-    for (const first of seqs) {
-      const entry = all.get(first);
-      if (entry !== undefined) drop(entry);
-      return;
+  const ownOf = (service: string): Own => {
+    let own = services.get(service);
+    if (own === undefined) {
+      const seqs = new Set<number>();
+      services.set(service, (own = { seqs, oldest: oldestOf(seqs) }));
     }
+    return own;
   };
 
   const remember = (entry: HistoryEntry): void => {
     seq = Math.max(seq, entry.seq);
-    const own = services.get(entry.service) ?? new Set<number>();
-    services.set(entry.service, own);
+    const own = ownOf(entry.service);
     all.set(entry.seq, entry);
-    own.add(entry.seq);
-    if (own.size > perService) dropFirst(own);
-    if (all.size > capacity) dropFirst(all.keys());
+    own.seqs.add(entry.seq);
+    if (own.seqs.size > perService) drop(own.oldest());
+    if (all.size > capacity) drop(oldest());
   };
 
   const ofService = (service: string): readonly HistoryEntry[] =>
-    [...(services.get(service) ?? [])].flatMap(own => all.get(own) ?? []);
+    [...(services.get(service)?.seqs ?? [])].flatMap(own => all.get(own) ?? []);
 
   for (const entry of loaded) remember(entry);
 

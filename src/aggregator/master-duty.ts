@@ -9,7 +9,8 @@ import { shardTable } from './derive/shard-table.ts';
 import { derivedWriter, type Fence, type WriteResult } from './derived-writer.ts';
 import { masterSummaries } from './master-summaries.ts';
 import { masterWrites } from './master-writes.ts';
-import type { DerivedSnapshot, View } from './ports.ts';
+import type { DerivedSnapshot } from './ports.ts';
+import type { LiveView } from './view.ts';
 
 /** What the duty needs of a term. */
 export interface Term extends Fence {
@@ -30,7 +31,7 @@ export interface DerivedSettings {
 export interface MasterDutyOptions extends DerivedSettings {
   readonly session: Session;
   readonly where: Layout;
-  readonly view: View;
+  readonly view: LiveView;
   /** What stands in ZooKeeper, by the mirror. */
   readonly derived: () => DerivedSnapshot;
   readonly flaps: Flaps;

@@ -5,16 +5,11 @@ import { encodeService } from './derive/codec.ts';
 import type { Flaps } from './derive/flaps.ts';
 import type { ShardTable } from './derive/shard-table.ts';
 import { deriveOverview, deriveService } from './derive/summary.ts';
-import type {
-  DerivedService,
-  DerivedSnapshot,
-  ListedProvider,
-  ServicesSnapshot,
-  View,
-} from './ports.ts';
+import type { DerivedService, DerivedSnapshot, ListedProvider, ServicesSnapshot } from './ports.ts';
+import type { LiveView } from './view.ts';
 
 export interface MasterSummariesOptions {
-  readonly view: View;
+  readonly view: Pick<LiveView, 'has' | 'service' | 'services' | 'superseded'>;
   /** The last master's word, for what this replica has not seen itself. */
   readonly before: DerivedSnapshot;
   readonly flaps: Flaps;
@@ -44,6 +39,7 @@ const isLeaving = (provider: ListedProvider): boolean => provider.record['leavin
 
 /** Suspects and verdicts of checks lapse without a change in ZooKeeper. */
 function isChanged(before: ServiceLine | undefined, now: ServiceLine): boolean {
+  if (before === now) return false;
   return (
     before === undefined ||
     before.index !== now.index ||
@@ -77,8 +73,11 @@ export function masterSummaries(options: MasterSummariesOptions): MasterSummarie
     const service = deriveService(snapshot, flaps.score(name, clock.nowMs()), known);
     services.set(name, service);
     table.set(name, encodeService(service));
-    for (const provider of snapshot.providers) {
-      if (isLeaving(provider)) leaving.set(provider.znode, provider.mzxid);
+    // Those included for which a younger node of the same id speaks: nobody else would ever remove them.
+    for (const those of [snapshot.providers, view.superseded(name)]) {
+      for (const provider of those) {
+        if (isLeaving(provider)) leaving.set(provider.znode, provider.mzxid);
+      }
     }
   };
 

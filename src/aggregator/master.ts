@@ -1,7 +1,8 @@
+import type { Clock } from '../kernel/clock.ts';
 import { errorText, hasCode, isAbort } from '../kernel/errors.ts';
 import type { Random } from '../kernel/random.ts';
 import { openElection } from '../recipes/index.ts';
-import { flapWindow } from './derive/flaps.ts';
+import { type Flaps, flapWindow } from './derive/flaps.ts';
 import { masterDuty, type MasterDutyOptions } from './master-duty.ts';
 import type { ViewTransition } from './transitions.ts';
 
@@ -22,6 +23,24 @@ export interface Master extends AsyncDisposable {
 
 /** After a refusal by ZooKeeper (a missing right), which an operator may mend. */
 const STAND_AGAIN_MS = 15_000;
+
+/** How often a replica that is not the master forgets flaps that left their window; the master does so as it derives. */
+const EXPIRE_EVERY_MS = 5_000;
+
+/** Notes joins and leaves in `flaps`, and keeps them from growing while nobody derives from them. */
+export function flapNotes(flaps: Flaps, clock: Clock, isMaster: () => boolean): Master['note'] {
+  let expiredMs = clock.nowMs();
+  return transitions => {
+    const nowMs = clock.nowMs();
+    for (const { kind, service, id } of transitions) {
+      if (kind === 'joined' || kind === 'left') flaps.record(service, id, kind, nowMs);
+    }
+    // The master must hear of each score that falls: what is forgotten here it would never hear of.
+    if (isMaster() || nowMs - expiredMs < EXPIRE_EVERY_MS) return;
+    expiredMs = nowMs;
+    flaps.expire(nowMs);
+  };
+}
 
 /** Stands for election from the first complete view on: a replica that knows nothing yet has nothing to derive from. */
 export function openMaster(options: MasterOptions): Master {
@@ -86,12 +105,7 @@ export function openMaster(options: MasterOptions): Master {
     get term() {
       return current === undefined || current.signal.aborted ? undefined : current.token;
     },
-    note(transitions) {
-      const nowMs = clock.nowMs();
-      for (const { kind, service, id: provider } of transitions) {
-        if (kind === 'joined' || kind === 'left') flaps.record(service, provider, kind, nowMs);
-      }
-    },
+    note: flapNotes(flaps, clock, () => current !== undefined),
     close,
     [Symbol.asyncDispose]: close,
   };

@@ -67,7 +67,7 @@ export interface ServiceSnapshot {
   readonly lastChange: string | undefined;
 }
 
-/** All services at one moment, sorted by name. */
+/** All services at one moment, sorted by name. The line of a service keeps its identity until something of it changes. */
 export interface ServicesSnapshot {
   readonly index: bigint;
   readonly services: readonly {
@@ -187,6 +187,8 @@ export interface FeedOptions {
 export interface FeedSubscription {
   /** The subscriber can take batches again. */
   drained(): void;
+  /** It cannot yet, but it has just taken a part of what it was handed: it is not one that has stopped. */
+  taking(): void;
   close(): void;
 }
 
@@ -283,10 +285,11 @@ export interface DerivedService {
 }
 
 export interface DerivedSnapshot {
-  /** The largest mzxid of the derived nodes. */
+  /** The largest mzxid of the derived nodes, as far as nothing below it is still to be read. */
   readonly index: bigint;
   /** undefined until a master has written. */
   readonly overview: DerivedOverview | undefined;
+  /** The same object for as long as the master says the same of the service. */
   service(name: string): DerivedService | undefined;
   readonly services: readonly DerivedService[];
 }

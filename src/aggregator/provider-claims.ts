@@ -1,5 +1,6 @@
-import { compareClaims, type ProviderRecord, type RejectReason } from '../registry/index.ts';
+import type { ProviderRecord, RejectReason } from '../registry/index.ts';
 import type { MirrorNode, ZnodePath } from '../zookeeper/index.ts';
+import { IdContest, type Overlap } from './id-contest.ts';
 import type { ListedProvider } from './ports.ts';
 
 /**
@@ -74,18 +75,10 @@ export interface ProviderClaims {
   /** The one that speaks for the id. */
   winner(id: string): ProviderClaim | undefined;
   of(id: string): IdClaims | undefined;
-  /** The same, but only when there are several. */
-  contested(id: string): IdClaims | undefined;
-}
-
-/** Almost every id is claimed by one znode: then it stands for itself. */
-type Held = ProviderClaim | IdClaims;
-
-const isAlone = (held: Held): held is ProviderClaim => held instanceof ProviderClaim;
-
-function claimsIn(held: Held | undefined): readonly ProviderClaim[] {
-  if (held === undefined) return NOTHING;
-  return isAlone(held) ? [held] : [held.winner, ...held.superseded];
+  /** Of an id that znodes of several sessions claim. */
+  overlap(id: string): Overlap<ProviderClaim> | undefined;
+  /** All that do not speak for their id, in no order. */
+  superseded(): Iterable<ProviderClaim>;
 }
 
 export function providerClaims(): ProviderClaims {
@@ -94,16 +87,19 @@ export function providerClaims(): ProviderClaims {
 
 /** A class: there is one for each service. */
 class Claims implements ProviderClaims {
-  private readonly byId = new Map<string, Held>();
+  /** Those that speak for their ids. */
+  private readonly winners = new Map<string, ProviderClaim>();
+  /** Made for the first id that several znodes claim; almost every one is claimed by one. */
+  private contests: Map<string, IdContest<ProviderClaim>> | undefined;
   /** Made when somebody asks what a znode claimed: of most services nothing changes for a long time. */
   private byZnode: Map<ZnodePath, ProviderClaim> | undefined;
 
   add(claim: ProviderClaim): void {
     const { id } = claim;
     this.byZnode?.set(claim.znode, claim);
-    const known = this.byId.get(id);
-    if (known === undefined) this.byId.set(id, claim);
-    else this.hold(id, [...claimsIn(known), claim].sort(compareClaims));
+    const known = this.winners.get(id);
+    if (known === undefined) this.winners.set(id, claim);
+    else this.contend(id, known, claim);
   }
 
   put(claim: ProviderClaim): ProviderClaim | undefined {
@@ -116,39 +112,49 @@ class Claims implements ProviderClaims {
     const claim = this.znodes().get(znode);
     if (claim === undefined) return undefined;
     this.znodes().delete(znode);
-    this.hold(
-      claim.id,
-      claimsIn(this.byId.get(claim.id)).filter(each => each !== claim),
-    );
+    const { id } = claim;
+    const contest = this.contests?.get(id);
+    contest?.remove(claim);
+    const winner = contest?.winner;
+    if (winner === undefined) this.winners.delete(id);
+    else this.winners.set(id, winner);
+    if (contest !== undefined && contest.size < 2) this.contests?.delete(id);
     return claim;
   }
 
   winner(id: string): ProviderClaim | undefined {
-    const held = this.byId.get(id);
-    return held === undefined || isAlone(held) ? held : held.winner;
+    return this.winners.get(id);
   }
 
-  contested(id: string): IdClaims | undefined {
-    const held = this.byId.get(id);
-    return held === undefined || isAlone(held) ? undefined : held;
+  overlap(id: string): Overlap<ProviderClaim> | undefined {
+    return this.contests?.get(id)?.overlap;
   }
 
   of(id: string): IdClaims | undefined {
-    const held = this.byId.get(id);
-    return held !== undefined && isAlone(held) ? { winner: held, superseded: NOTHING } : held;
+    const winner = this.winners.get(id);
+    if (winner === undefined) return undefined;
+    return { winner, superseded: this.contests?.get(id)?.youngestFirst().slice(1) ?? NOTHING };
   }
 
-  private hold(id: string, claims: readonly ProviderClaim[]): void {
-    const [winner, ...superseded] = claims;
-    if (winner === undefined) this.byId.delete(id);
-    else this.byId.set(id, superseded.length === 0 ? winner : { winner, superseded });
+  *superseded(): Iterable<ProviderClaim> {
+    for (const contest of this.contests?.values() ?? []) {
+      for (const claim of contest.all()) if (claim !== contest.winner) yield claim;
+    }
+  }
+
+  private contend(id: string, known: ProviderClaim, claim: ProviderClaim): void {
+    const contests = (this.contests ??= new Map());
+    const contest = contests.get(id) ?? new IdContest<ProviderClaim>(known);
+    contests.set(id, contest);
+    contest.add(claim);
+    if (contest.winner !== undefined) this.winners.set(id, contest.winner);
   }
 
   private znodes(): Map<ZnodePath, ProviderClaim> {
     if (this.byZnode === undefined) {
       this.byZnode = new Map();
-      for (const held of this.byId.values())
-        for (const claim of claimsIn(held)) this.byZnode.set(claim.znode, claim);
+      for (const claim of this.winners.values()) this.byZnode.set(claim.znode, claim);
+      for (const claim of this.superseded()) this.byZnode.set(claim.znode, claim);
     }
     return this.byZnode;
   }

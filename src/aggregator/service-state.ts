@@ -7,7 +7,7 @@ import {
 } from '../registry/index.ts';
 import type { MirrorNode } from '../zookeeper/index.ts';
 import { type ListedProviders, listedProviders, plain } from './listed-providers.ts';
-import type { LeaveCause, ListedProvider, ServiceSnapshot } from './ports.ts';
+import type { LeaveCause, ListedProvider, ServicesSnapshot, ServiceSnapshot } from './ports.ts';
 import {
   type IdClaims,
   type ProviderClaim,
@@ -15,11 +15,14 @@ import {
   providerClaims,
   type RejectedClaim,
 } from './provider-claims.ts';
-import { type ServiceConflicts, rivalOf, serviceConflicts } from './service-conflicts.ts';
+import { type ServiceConflicts, serviceConflicts } from './service-conflicts.ts';
 import { type ServiceMemory, serviceMemory } from './service-memory.ts';
+import { serviceSnapshot } from './service-snapshot.ts';
 import { type ServiceSuspects, serviceSuspects } from './service-suspects.ts';
 import type { TransitionFacts, ViewTransition } from './transitions.ts';
 import type { Gathering, Occasion } from './view-notice.ts';
+
+type ServiceLine = ServicesSnapshot['services'][number];
 
 export interface ServiceStateParts {
   readonly name: string;
@@ -39,6 +42,13 @@ export interface Step {
   readonly into: Gathering | undefined;
 }
 
+/** The znode of an override, and of when it speaks. */
+export interface OverridePlace {
+  readonly znode: string;
+  readonly czxid: bigint;
+  readonly zxid: bigint;
+}
+
 /** One service: who claims to provide it, what is listed, and what is remembered of those who left. */
 export interface ServiceState {
   readonly name: string;
@@ -51,25 +61,28 @@ export interface ServiceState {
   reject(rejected: RejectedClaim, step: Step): void;
   /** @param unread it had said something more that could not be read before it went: a crash says nothing, so it said that it goes. */
   unclaim(node: MirrorNode, zxid: bigint, unread: boolean, step: Step): void;
-  override(
-    id: string,
-    override: Override | undefined,
-    at: { readonly znode: string; readonly czxid: bigint; readonly zxid: bigint },
-    step: Step,
-  ): void;
+  override(id: string, override: Override | undefined, at: OverridePlace, step: Step): void;
+  /** There is an override, but it cannot be read: there is none, then. `why`: for people, at most 300 characters. */
+  unreadableOverride(id: string, why: string, at: OverridePlace, step: Step): void;
   snapshot(): ServiceSnapshot;
+  /** The service in the list of all services: the same object for as long as the snapshot is. */
+  line(): ServiceLine;
   /** The published index moved: the snapshot is another one. */
   reindexed(): void;
   /** Whether the snapshot is another one than when this was last asked. */
   takeChanged(): boolean;
   claimsOf(id: string): IdClaims | undefined;
+  /** Znodes that hold a record, but do not speak for its id; in no order. */
+  superseded(): Iterable<ProviderClaim>;
   rejected(): Iterable<RejectedClaim>;
   overrideOf(id: string): Override | undefined;
+  /** Why the override that is there cannot be read. */
+  unreadableOverrideOf(id: string): string | undefined;
   isConflict(id: string): boolean;
   close(): void;
 }
 
-/** How many rejected znodes of one service are kept for `explain`; more are only counted. */
+/** How many rejected znodes, and overrides, of one service are kept for `explain`; more are only counted. */
 const MAX_REJECTED = 1_000;
 
 const saysItGoes = ({ status }: ProviderRecord): boolean =>
@@ -94,8 +107,11 @@ class Service implements ServiceState {
   private readonly claims: ProviderClaims = providerClaims();
   private readonly conflicts: ServiceConflicts;
   private readonly overrides = new Map<string, HeldOverride>();
+  /** Why, by id; made for the first override that cannot be read. */
+  private unreadable: Map<string, string> | undefined;
   private readonly rejects = new Map<string, RejectedClaim>();
   private latest: ServiceSnapshot | undefined;
+  private latestLine: ServiceLine | undefined;
   private isChanged = true;
   private lastChange: string | undefined;
 
@@ -125,7 +141,7 @@ class Service implements ServiceState {
     const before = isNew ? this.claims.add(claim) : this.claims.put(claim);
     const { id } = claim;
     if (before !== undefined && before.id !== id)
-      this.refresh(before.id, REPLACED, claim.mzxid, step);
+      this.refresh(before.id, { how: 'renamed', drained: false }, claim.mzxid, step);
     this.refresh(id, REPLACED, claim.mzxid, step);
   }
 
@@ -155,26 +171,50 @@ class Service implements ServiceState {
     this.refresh(before.id, { how: 'gone', drained }, zxid, step);
   }
 
-  override(
+  override(id: string, override: Override | undefined, at: OverridePlace, step: Step): void {
+    const wasUnreadable = this.unreadable?.delete(id) === true;
+    this.overrule(id, override, undefined, wasUnreadable, at, step);
+  }
+
+  unreadableOverride(id: string, why: string, at: OverridePlace, step: Step): void {
+    const unreadable = (this.unreadable ??= new Map());
+    if (unreadable.size < MAX_REJECTED || unreadable.has(id)) unreadable.set(id, why);
+    this.overrule(id, undefined, why, true, at, step);
+  }
+
+  private overrule(
     id: string,
     override: Override | undefined,
-    { znode, czxid, zxid }: Parameters<ServiceState['override']>[2],
+    unreadable: string | undefined,
+    isTold: boolean,
+    { znode, czxid, zxid }: OverridePlace,
     step: Step,
   ): void {
     const previousOverride = this.overrides.get(id)?.value;
     if (override === undefined) this.overrides.delete(id);
     else this.overrides.set(id, { value: override, zxid });
-    if (override === undefined && previousOverride === undefined) return;
+    const isNone = override === undefined && previousOverride === undefined;
+    if (isNone && !isTold) return;
     const facts = this.factsOf(id, { znode, sessionId: 0n, czxid }, zxid, step);
-    step.into?.transitions.push({ ...facts, kind: 'override', override, previousOverride });
+    const words = { override, unreadable, previousOverride };
+    step.into?.transitions.push({ ...facts, kind: 'override', ...words });
+    if (isNone) return;
     // When the id is listed again, by an older change perhaps, nothing would tell that it had one.
     if (override === undefined && this.listed.get(id) === undefined) this.memory.raiseFloor(zxid);
     this.refresh(id, REPLACED, zxid, step);
   }
 
   snapshot(): ServiceSnapshot {
-    this.latest ??= new Snapshot(this, this.memory.index.published, this.lastChange);
+    this.latest ??= serviceSnapshot(this, this.memory.index.published, this.lastChange);
     return this.latest;
+  }
+
+  line(): ServiceLine {
+    if (this.latestLine === undefined) {
+      const { name, index, counts } = this.snapshot();
+      this.latestLine = { name, index, counts };
+    }
+    return this.latestLine;
   }
 
   reindexed(): void {
@@ -191,12 +231,20 @@ class Service implements ServiceState {
     return this.claims.of(id);
   }
 
+  superseded(): Iterable<ProviderClaim> {
+    return this.claims.superseded();
+  }
+
   rejected(): Iterable<RejectedClaim> {
     return this.rejects.values();
   }
 
   overrideOf(id: string): Override | undefined {
     return this.overrides.get(id)?.value;
+  }
+
+  unreadableOverrideOf(id: string): string | undefined {
+    return this.unreadable?.get(id);
   }
 
   isConflict(id: string): boolean {
@@ -214,7 +262,7 @@ class Service implements ServiceState {
     const before = this.listed.get(id);
     const override = this.overrides.size > 0 ? this.overrides.get(id) : undefined;
     const after = this.listing(id, override);
-    this.conflicts.check(id, this.claims.contested(id));
+    this.conflicts.check(id, this.claims.overlap(id));
     memory.touched(zxid);
     if (before === undefined && after === undefined) return;
     memory.changed(
@@ -305,14 +353,18 @@ class Service implements ServiceState {
 
   private tellConflict(id: string, step: Step): void {
     const provider = this.listed.get(id);
-    const rival = rivalOf(this.claims.of(id));
-    if (provider === undefined || rival === undefined) return;
+    const overlap = this.claims.overlap(id);
+    if (provider === undefined || overlap === undefined) return;
+    // A third one, younger than both, may be listed: then the two that stay are both others.
+    const { older, younger } = overlap;
+    const rival = younger.znode === provider.znode ? older : younger;
     const facts = this.factsOf(id, provider, this.memory.index.full, step);
     step.into?.transitions.push({ ...facts, kind: 'conflict', provider, other: rival.znode });
   }
 
   private invalidate(): void {
     this.latest = undefined;
+    this.latestLine = undefined;
     this.isChanged = true;
   }
 
@@ -335,31 +387,4 @@ function isSame(a: ListedProvider, b: ListedProvider): boolean {
   return (
     a.znode === b.znode && a.czxid === b.czxid && a.mzxid === b.mzxid && a.override === b.override
   );
-}
-
-/** Lists are made when first asked for: one that is asked for in a later turn may be newer than the index, never older. */
-class Snapshot implements ServiceSnapshot {
-  readonly name: string;
-  readonly index: bigint;
-  readonly counts: ServiceSnapshot['counts'];
-  readonly lastChange: string | undefined;
-  private readonly of: Pick<ServiceState, 'listed' | 'suspects'>;
-  private listed: ServiceSnapshot['providers'] | undefined;
-  private suspected: ServiceSnapshot['suspects'] | undefined;
-
-  constructor(of: ServiceState, index: bigint, lastChange: string | undefined) {
-    this.name = of.name;
-    this.index = index;
-    this.counts = { ...of.listed.counts(), suspects: of.suspects.size };
-    this.lastChange = lastChange;
-    this.of = of;
-  }
-
-  get providers(): ServiceSnapshot['providers'] {
-    return (this.listed ??= this.of.listed.sorted());
-  }
-
-  get suspects(): ServiceSnapshot['suspects'] {
-    return (this.suspected ??= this.of.suspects.sorted());
-  }
 }

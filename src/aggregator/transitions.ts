@@ -29,8 +29,8 @@ export type ViewTransition = TransitionFacts &
     | {
         readonly kind: 'left';
         readonly previous: ListedProvider;
-        /** `gone`: the znode is no longer there; `replaced`: another znode with this id took its place; `rejected`: it is there, but no record any more. */
-        readonly how: 'gone' | 'replaced' | 'rejected';
+        /** `gone`: the znode is no longer there; `replaced`: another znode with this id took its place; `renamed`: it claims another id; `rejected`: it is there, but no record any more. */
+        readonly how: 'gone' | 'replaced' | 'renamed' | 'rejected';
         /** The provider itself (not an operator's override) had said `draining` or `down`. */
         readonly drained: boolean;
       }
@@ -47,6 +47,8 @@ export type ViewTransition = TransitionFacts &
     | {
         readonly kind: 'override';
         readonly override: Override | undefined;
+        /** There is one, and it cannot be read: why. */
+        readonly unreadable: string | undefined;
         readonly previousOverride: Override | undefined;
       }
   );

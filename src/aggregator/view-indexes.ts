@@ -8,12 +8,12 @@ import type { ServiceTable } from './service-table.ts';
 export interface ViewIndexes {
   /** Looks at a service whose content or whose pending reads may have moved. Returns whether its consumers' index moved. */
   publish(entry: ServiceEntry): boolean;
-  /** Puts off the publishing of a service until `held` is gone through. */
-  hold(entry: ServiceEntry): void;
   /** Services of which more is known than published. */
   readonly held: ReadonlySet<ServiceEntry>;
   /** The smallest mark of what is still to be read or applied of a service. */
   markOf(name: string): bigint | undefined;
+  /** The same of what is derived. */
+  readonly derivedMark: bigint | undefined;
   /** Looks whether whole services may have come and gone unseen. */
   auditTable(): void;
   /** Of the list of all services; returns whether it moved. */
@@ -103,9 +103,11 @@ export function viewIndexes(parts: ViewIndexesParts): ViewIndexes {
 
   return {
     publish,
-    hold: entry => void held.add(entry),
     held,
     markOf: name => least([where.service(name), `${where.overrides}/${name}`]),
+    get derivedMark() {
+      return least([where.derived]);
+    },
     auditTable() {
       const { ledger: providers, overridesLedger: overrides } = table;
       const isSettled = least([where.services, where.overrides]) === undefined;

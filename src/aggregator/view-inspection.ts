@@ -8,18 +8,28 @@ export interface Inspection {
   readonly provider: ListedProvider | undefined;
   readonly suspect: SuspectProvider | undefined;
   readonly override: Override | undefined;
+  /** There is an override that cannot be read: why. */
+  readonly unreadableOverride: string | undefined;
 }
+
+const NOTHING: Inspection = {
+  znodes: [],
+  provider: undefined,
+  suspect: undefined,
+  override: undefined,
+  unreadableOverride: undefined,
+};
 
 const hex = (value: bigint): string => `0x${value.toString(16)}`;
 
 export function inspect(state: ServiceState | undefined, id: string): Inspection {
-  if (state === undefined)
-    return { znodes: [], provider: undefined, suspect: undefined, override: undefined };
+  if (state === undefined) return NOTHING;
   return {
     znodes: [...claimed(state, state.claimsOf(id)), ...rejected(state, id)],
     provider: state.listed.get(id),
     suspect: state.suspects.get(id),
     override: state.overrideOf(id),
+    unreadableOverride: state.unreadableOverrideOf(id),
   };
 }
 

@@ -85,10 +85,12 @@ export function viewIntake(parts: ViewIntakeParts): ViewIntake {
       entry.overrides += 1;
     }
     memory.index.saw(mzxid);
+    const at = { znode, czxid, zxid: mzxid };
     const parsed = readOverride(change.data);
-    if (!parsed.ok) onRejected(parsed.reason);
-    const value = parsed.ok ? parsed.record : undefined;
-    entry.state.override(id, value, { znode, czxid, zxid: mzxid }, step);
+    if (parsed.ok) return entry.state.override(id, parsed.record, at, step);
+    onRejected(parsed.reason);
+    const why = `${parsed.reason}: ${parsed.detail}`.slice(0, MAX_DETAIL);
+    entry.state.unreadableOverride(id, why, at, step);
   };
 
   const consumer = (service: string, change: MirrorChange, touched: Touched): void => {

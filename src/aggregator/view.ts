@@ -3,7 +3,13 @@ import { type Layout, type ProtectionSettings, type RejectReason } from '../regi
 import type { Mirror, MirrorBatch } from '../zookeeper/index.ts';
 import { batchQueue } from './batch-queue.ts';
 import { topologyOf } from './consumers-state.ts';
-import type { LeaveCause, ServicesSnapshot, TopologySnapshot, View } from './ports.ts';
+import type {
+  LeaveCause,
+  ListedProvider,
+  ServicesSnapshot,
+  TopologySnapshot,
+  View,
+} from './ports.ts';
 import { smaller } from './published-index.ts';
 import { mayHaveMissedServices, resumeService, type ServiceResume } from './resume-plan.ts';
 import type { ServiceEntry } from './service-entry.ts';
@@ -34,6 +40,11 @@ export interface ViewOptions {
   readonly sliceMs: number;
   /** Told of each batch before any of it is applied; says which topics it concerned beside the services. */
   readonly onBegin: (batch: MirrorBatch) => readonly ('derived' | 'members')[] | undefined;
+  /**
+   * Publishes the index of what is derived, which is none of the services': as far as `mark`, the smallest one of what is still
+   * to be read or applied of it. Tells whether it moved.
+   */
+  readonly publishDerived: (mark: bigint | undefined) => boolean;
   readonly judge: (left: Extract<ViewTransition, { readonly kind: 'left' }>) => LeaveCause;
   readonly onRejected: (reason: RejectReason) => void;
   readonly onError: (error: unknown) => void;
@@ -51,6 +62,8 @@ export interface LiveView extends View {
   /** Whether services may have come and gone after `from` that cannot be told of. */
   mayHaveMissedServices(from: bigint): boolean;
   inspect(service: string, id: string): Inspection;
+  /** Providers of a service for whose ids younger ones speak; in no order. */
+  superseded(service: string): Iterable<ListedProvider>;
   close(): void;
 }
 
@@ -130,12 +143,13 @@ export function openView(options: ViewOptions): LiveView {
   };
 
   /** W moves, and with it whatever index was held below it: who looks at both must not find the one without the other. */
-  const advance = ({ services }: Touched): void => {
+  const advance = ({ services, topics }: Touched): void => {
     if (isFirstReading()) return;
     const now = watermark();
     if (now < lastWatermark) rebuilding = true;
     lastWatermark = now;
     for (const entry of indexes.held) services.add(entry);
+    if (options.publishDerived(indexes.derivedMark)) topics.add('derived');
   };
 
   /** Publishes what was touched, then tells: the followers first, so that the feed is on its way before anything else. */
@@ -245,7 +259,9 @@ export function openView(options: ViewOptions): LiveView {
     for (const { state } of table.entries()) state.memory.raiseFloor(coldZxid);
     if (!restarted) return;
     told.restarts.emit();
-    tell({ ...nothingTouched(), services: new Set(table.entries()), consumers: true, root: true });
+    const all = { ...nothingTouched(), services: new Set(table.entries()) };
+    if (options.publishDerived(indexes.derivedMark)) all.topics.add('derived');
+    tell({ ...all, consumers: true, root: true });
   };
 
   const undo = [
@@ -298,6 +314,7 @@ export function openView(options: ViewOptions): LiveView {
     },
     mayHaveMissedServices: from => mayHaveMissedServices(table, from, watermark()),
     inspect: (service, id) => inspect(table.get(service)?.state, id),
+    superseded: service => table.get(service)?.state.superseded() ?? [],
     close() {
       for (const step of undo) step();
       queue.close();
@@ -311,14 +328,13 @@ function listOf(
   entries: Iterable<{
     readonly name: string;
     readonly present: boolean;
-    readonly state: { snapshot(): ServicesSnapshot['services'][number] };
+    readonly state: { line(): ServicesSnapshot['services'][number] };
   }>,
 ): ServicesSnapshot {
   const services = [...entries]
     .filter(({ present }) => present)
     .sort((a, b) => (a.name < b.name ? -1 : 1))
-    .map(({ state }) => state.snapshot())
-    .map(({ name, index: own, counts }) => ({ name, index: own, counts }));
+    .map(({ state }) => state.line());
   return { index, services };
 }
 

@@ -34,9 +34,12 @@ const HEADERS = {
   'x-accel-buffering': 'no',
 } as const;
 
+/** What is handed to the socket at one time: a client that takes so much within the time given to it is not stalled. */
+const PIECE_BYTES = 64 * 1024;
+
 /**
- * Writes one subscription of the feed on `response`. What the client does not take stays in its socket's buffer up to one batch;
- * beyond that the feed keeps back.
+ * Writes one subscription of the feed on `response`. Of what the client does not take one batch waits here, beyond that the feed keeps
+ * back. A batch goes out piece by piece: that a client takes a large one, however slowly, is seen, and told to the feed.
  *
  * @throws what `feed.subscribe` throws; nothing has been written then.
  */
@@ -44,15 +47,25 @@ export function openStream(response: ServerResponse, options: StreamOptions): St
   const { feed, clock, services, resumeFrom, headers } = options;
   let subscription: FeedSubscription | undefined;
   let sentMs = clock.nowMs();
+  /** Since when the client has taken nothing of what it was sent last. */
   let blockedSinceMs: number | undefined;
+  let waiting: Iterator<Buffer> | undefined;
   let ended = false;
+
+  /** Sends what waits, until the client has enough. Returns whether all of it went out. */
+  const pump = (): boolean => {
+    while (waiting !== undefined && blockedSinceMs === undefined) {
+      const { done, value } = waiting.next();
+      if (done === true) waiting = undefined;
+      else if (!response.write(value)) blockedSinceMs = clock.nowMs();
+    }
+    return waiting === undefined && blockedSinceMs === undefined;
+  };
 
   const write = (chunks: readonly Buffer[]): boolean => {
     sentMs = clock.nowMs();
-    let open = true;
-    for (const chunk of chunks) open = response.write(chunk);
-    if (!open) blockedSinceMs ??= sentMs;
-    return open;
+    waiting = joined(waiting, piecesOf(chunks));
+    return pump();
   };
 
   /** The feed may hand over the first batch before `subscribe` returns. */
@@ -78,6 +91,8 @@ export function openStream(response: ServerResponse, options: StreamOptions): St
     if (ended) return;
     stop();
     begin();
+    // An event that is cut off would swallow the goodbye.
+    if (waiting !== undefined) for (const piece of rest(waiting)) response.write(piece);
     response.end(goodbye(options.retryMs()));
   };
 
@@ -99,7 +114,9 @@ export function openStream(response: ServerResponse, options: StreamOptions): St
   response.on('error', drop);
   response.on('drain', () => {
     blockedSinceMs = undefined;
-    if (!ended) subscription?.drained();
+    if (ended) return;
+    if (pump()) subscription?.drained();
+    else subscription?.taking();
   });
   const onEnd = (reason: 'slow' | 'shutdown'): void => (reason === 'slow' ? drop() : leave());
   const opened = feed.subscribe({ services, resumeFrom, onBatch, onEnd });
@@ -109,4 +126,24 @@ export function openStream(response: ServerResponse, options: StreamOptions): St
   if (response.destroyed) stop();
   else begin();
   return { tick, leave };
+}
+
+/** Views of the chunks, which all streams share: nothing is copied. */
+function* piecesOf(chunks: readonly Buffer[]): Generator<Buffer, undefined> {
+  for (const chunk of chunks) {
+    for (let at = 0; at < chunk.length; at += PIECE_BYTES)
+      yield chunk.subarray(at, at + PIECE_BYTES);
+  }
+}
+
+function* rest(pieces: Iterator<Buffer>): Generator<Buffer, undefined> {
+  for (let next = pieces.next(); next.done !== true; next = pieces.next()) yield next.value;
+}
+
+function joined(before: Iterator<Buffer> | undefined, after: Iterator<Buffer>): Iterator<Buffer> {
+  if (before === undefined) return after;
+  return (function* both(): Generator<Buffer, undefined> {
+    yield* rest(before);
+    yield* rest(after);
+  })();
 }

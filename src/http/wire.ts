@@ -58,7 +58,8 @@ export const consumerJson = remembered<ListedConsumer>(({ record, znode, since }
 );
 
 export const serviceItemJson = remembered<ServicesSnapshot['services'][number]>(
-  ({ name, index, counts }) => toJson({ name, index, counts }),
+  ({ name, index, counts }) =>
+    `{"name":${JSON.stringify(name)},"index":"${index}","counts":${JSON.stringify(counts)}}`,
 );
 
 export function listJson<T>(items: readonly T[], one: (item: T) => string): string {

@@ -222,6 +222,7 @@ export function fakeAggregator(): FakeAggregator {
         });
         return {
           drained: () => void (drains += 1),
+          taking: () => undefined,
           close: () => void (closed = true),
         };
       },

@@ -107,6 +107,7 @@ function openReplica(
     maxGoneServices: 1,
     sliceMs: 8,
     onBegin: () => undefined,
+    publishDerived: () => false,
     judge: () => 'vanished',
     onRejected: () => undefined,
     onError,

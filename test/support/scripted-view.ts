@@ -59,7 +59,9 @@ export function scriptedView(options: Partial<ViewOptions> = {}): ScriptedView {
     maxGoneServices: 100,
     sliceMs: 8,
     onBegin: () => undefined,
+    publishDerived: () => false,
     judge: ({ how, drained }) => {
+      if (how === 'renamed') return 'replaced';
       if (how !== 'gone') return how;
       return drained ? 'deregistered' : CAUSE;
     },

@@ -143,6 +143,10 @@ test('a provider that was replaced, or whose bytes are no record any more, has i
   const { judge } = court([a]);
   expect(judge.judge(left(a, { how: 'replaced' })).cause).toBe('replaced');
   expect(judge.judge(left(a, { how: 'rejected' })).cause).toBe('rejected');
+  expect(judge.judge(left(a, { how: 'renamed' }))).toEqual({
+    cause: 'replaced',
+    detail: 'its znode is there, but claims another id now',
+  });
 });
 
 test('a node deleted long before its session ended is not counted among those that went with it', () => {

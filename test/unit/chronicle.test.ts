@@ -77,9 +77,23 @@ test('every transition becomes an entry with a sentence', () => {
       ...facts,
       kind: 'override',
       override: { drain: true, by: 'ann', reason: 'upgrade' },
+      unreadable: undefined,
       previousOverride: undefined,
     },
-    { ...facts, kind: 'override', override: undefined, previousOverride: { drain: true } },
+    {
+      ...facts,
+      kind: 'override',
+      override: undefined,
+      unreadable: 'not JSON',
+      previousOverride: { drain: true },
+    },
+    {
+      ...facts,
+      kind: 'override',
+      override: undefined,
+      unreadable: undefined,
+      previousOverride: undefined,
+    },
   ];
   for (const transition of all) expect(chronicler.note(transition)).toBeUndefined();
   const entries = history.query({ limit: 10 });
@@ -92,6 +106,7 @@ test('every transition becomes an entry with a sentence', () => {
     '8 of 10 vanished',
     'the hold lapsed',
     'an operator set: drained by ann: upgrade',
+    'the operator’s override cannot be read, and nothing of it is obeyed: not JSON',
     'the operator’s override was removed',
   ]);
 });

@@ -1,5 +1,9 @@
 import { expect, test } from 'vitest';
 import { flapWindow } from '../../src/aggregator/derive/flaps.ts';
+import { flapNotes } from '../../src/aggregator/master.ts';
+import type { ViewTransition } from '../../src/aggregator/transitions.ts';
+import { manualClock } from '../../src/testing/index.ts';
+import { listed } from '../support/derived-facts.ts';
 
 const MINUTE = 60_000;
 
@@ -47,4 +51,55 @@ test('what is remembered is bounded in ids and in flaps', () => {
   }
   expect(flaps.size).toBeLessThanOrEqual(10 + 5 + 5);
   expect(flaps.score('payments', 50)).toBe(5);
+});
+
+test('services that flapped once each are bounded like ids, and the longest untouched go first', () => {
+  const flaps = flapWindow({ maxIds: 10 });
+  for (let at = 0; at < 100; at += 1) {
+    flaps.record(`job-${at}`, 'a', 'joined', at);
+    flaps.record(`job-${at}`, 'a', 'left', at);
+  }
+  expect(flaps.size).toBe(20);
+  expect(flaps.score('job-89', 100)).toBe(0);
+  expect(flaps.score('job-90', 100)).toBe(1);
+});
+
+const flap = (service: string): readonly ViewTransition[] => {
+  const provider = listed('a');
+  const facts = {
+    service,
+    id: 'a',
+    znode: provider.znode,
+    sessionId: 1n,
+    czxid: 1n,
+    zxid: 1n,
+    reason: 'watch',
+    atWallMs: 0,
+  } as const;
+  return [
+    { ...facts, kind: 'joined', provider },
+    { ...facts, kind: 'left', previous: provider, how: 'gone', drained: false },
+  ];
+};
+
+test('a replica that is not the master forgets what left the window, though nobody derives from it', async () => {
+  const clock = manualClock();
+  const flaps = flapWindow();
+  const note = flapNotes(flaps, clock, () => false);
+  for (let at = 0; at < 100; at += 1) {
+    note(flap(`job-${at}`));
+    await clock.advance(MINUTE);
+  }
+  expect(flaps.size).toBeLessThanOrEqual(2 * 11);
+  expect(flaps.score('job-99', clock.nowMs())).toBe(1);
+});
+
+test('the master is told of each score that falls: notes do not forget for it', async () => {
+  const clock = manualClock();
+  const flaps = flapWindow();
+  const note = flapNotes(flaps, clock, () => true);
+  note(flap('orders'));
+  await clock.advance(11 * MINUTE);
+  note(flap('billing'));
+  expect(flaps.expire(clock.nowMs())).toEqual(['orders']);
 });

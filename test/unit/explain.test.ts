@@ -12,6 +12,7 @@ const absent: ExplainFacts = {
   provider: undefined,
   suspect: undefined,
   override: undefined,
+  unreadableOverride: undefined,
   history: [],
 };
 const provider = listed('a');
@@ -121,6 +122,14 @@ test('what an operator set is named with who, when and why', () => {
   expect(explain({ ...absent, override }).reasons.join('\n')).toContain(
     'takes effect when it is listed',
   );
+});
+
+test('an override that cannot be read is named, with why, whether or not the provider is listed', () => {
+  const unreadableOverride = 'invalid: weight: too big';
+  const sentence =
+    'the operator’s override cannot be read, and nothing of it is obeyed: invalid: weight: too big';
+  expect(explain({ ...absent, provider, unreadableOverride }).reasons[1]).toBe(sentence);
+  expect(explain({ ...absent, unreadableOverride }).reasons).toContain(sentence);
 });
 
 test('other znodes with the id, a weight of nothing, a stale view and a name that DNS cannot carry are mentioned', () => {

@@ -191,6 +191,23 @@ test('who takes nothing for too long is given up, and nobody waits for it', asyn
   expect(feed.subscribers).toBe(1);
 });
 
+test('a subscriber that takes a part of what it was handed now and then is not slow, however long it takes', async () => {
+  const scripted = small();
+  const { clock } = scripted;
+  const told = listen(scripted.feed());
+  told.takes = false;
+  await settle(scripted);
+  for (let round = 0; round < 10; round += 1) {
+    await clock.advance(29_000);
+    told.subscription.taking();
+  }
+  expect(told.ends).toEqual([]);
+  await clock.advance(29_999);
+  expect(told.ends).toEqual([]);
+  await clock.advance(1);
+  expect(told.ends).toEqual(['slow']);
+});
+
 test('a subscriber that throws is given up, and harms nobody else', async () => {
   const scripted = small();
   const errors: unknown[] = [];

@@ -1,7 +1,15 @@
 import { expect, test } from 'vitest';
-import { changedServices } from '../../src/aggregator/master-summaries.ts';
+import { derivedReader } from '../../src/aggregator/derived.ts';
+import { flapWindow } from '../../src/aggregator/derive/flaps.ts';
+import { shardTable } from '../../src/aggregator/derive/shard-table.ts';
+import {
+  changedServices,
+  masterSummaries,
+  type MasterSummaries,
+} from '../../src/aggregator/master-summaries.ts';
 import type { ServicesSnapshot } from '../../src/aggregator/ports.ts';
 import { counts } from '../support/derived-facts.ts';
+import { type ScriptedView, scriptedView, where } from '../support/scripted-view.ts';
 
 type Line = ServicesSnapshot['services'][number];
 
@@ -24,4 +32,35 @@ test('suspects that are let go and verdicts that change need no change in ZooKee
   const now = lines(line('suspects', 1n), line('checked', 1n, { unhealthy: 1 }));
   expect(changedServices(before, now)).toEqual(['suspects', 'checked']);
   expect(changedServices(now, now)).toEqual([]);
+});
+
+function summariesOf({ view, clock }: ScriptedView): MasterSummaries {
+  return masterSummaries({
+    view,
+    before: derivedReader(where).snapshot(),
+    flaps: flapWindow(),
+    table: shardTable({ token: 1n }),
+    clock,
+    sweepEveryMs: 5_000,
+    signal: new AbortController().signal,
+  });
+}
+
+test('a node that waits to be removed is found though a younger one speaks for its id', async () => {
+  const scripted = scriptedView();
+  const { provider, mirror, live } = scripted;
+  const record = { status: 'down', leaving: true };
+  provider('orders', 'a', 10n, { node: 'a-1', record });
+  provider('orders', 'a', 11n, { node: 'a-2' });
+  provider('orders', 'b', 12n, { node: 'b-1' });
+  provider('orders', 'b', 13n, { node: 'b-2' });
+  live(20n);
+  const summaries = summariesOf(scripted);
+  await summaries.refresh();
+  const providers = where.providers('orders');
+  expect([...summaries.leaving]).toEqual([[`${providers}/a-1`, 10n]]);
+  provider('orders', 'b', 21n, { node: 'b-1', czxid: 12n, record });
+  mirror.deliver({ watermark: 21n });
+  await summaries.refresh();
+  expect(summaries.leaving.get(`${providers}/b-1`)).toBe(21n);
 });

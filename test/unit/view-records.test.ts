@@ -51,6 +51,61 @@ test('two sessions that keep one id are a conflict after a while, told once; one
   expect(view.inspect('orders', 'a').znodes.map(({ verdict }) => verdict)).toEqual(['listed']);
 });
 
+const conflictsIn = (notices: ReturnType<typeof scriptedView>['notices']) =>
+  notices.flatMap(({ transitions }) => transitions.filter(({ kind }) => kind === 'conflict'));
+
+test('a program that crashes and comes again, over and over, is no conflict with the sessions that it left behind', async () => {
+  const { mirror, clock, provider, gone, live, notices } = scriptedView();
+  provider('orders', 'a', 10n, { node: 'n-0', ephemeralOwner: 1n });
+  live(10n);
+  for (let at = 1; at <= 12; at += 1) {
+    // Every ten seconds another session; the dead ones linger for twenty-five.
+    await clock.advance(5_000);
+    if (at >= 3) gone('orders', `n-${at - 3}`, BigInt(10 + 2 * at));
+    mirror.deliver({ watermark: BigInt(10 + 2 * at) });
+    await clock.advance(5_000);
+    provider('orders', 'a', BigInt(11 + 2 * at), {
+      node: `n-${at}`,
+      ephemeralOwner: BigInt(at + 1),
+    });
+    mirror.deliver({ watermark: BigInt(11 + 2 * at) });
+  }
+  expect(conflictsIn(notices)).toEqual([]);
+});
+
+test('two that stay are a conflict though a third one comes and goes', async () => {
+  const { mirror, clock, provider, gone, live, notices } = scriptedView();
+  provider('orders', 'a', 10n, { node: 'n-1', ephemeralOwner: 1n });
+  provider('orders', 'a', 11n, { node: 'n-2', ephemeralOwner: 2n });
+  live(11n);
+  for (let at = 3; at <= 9; at += 1) {
+    provider('orders', 'a', BigInt(10 * at), { node: `n-${at}`, ephemeralOwner: BigInt(at) });
+    mirror.deliver({ watermark: BigInt(10 * at) });
+    await clock.advance(10_000);
+    if (at === 9) break;
+    gone('orders', `n-${at}`, BigInt(10 * at + 1));
+    mirror.deliver({ watermark: BigInt(10 * at + 1) });
+  }
+  const other = `${where.providers('orders')}/n-2`;
+  expect(conflictsIn(notices)).toMatchObject([{ id: 'a', other }]);
+});
+
+test('when one of two that stayed goes, those that are left begin anew', async () => {
+  const { mirror, clock, provider, gone, live, notices } = scriptedView();
+  provider('orders', 'a', 10n, { node: 'n-1', ephemeralOwner: 1n });
+  provider('orders', 'a', 11n, { node: 'n-2', ephemeralOwner: 2n });
+  live(11n);
+  await clock.advance(50_000);
+  provider('orders', 'a', 12n, { node: 'n-3', ephemeralOwner: 3n });
+  gone('orders', 'n-1', 13n);
+  mirror.deliver({ watermark: 13n });
+  await clock.advance(59_999);
+  expect(conflictsIn(notices)).toEqual([]);
+  await clock.advance(1);
+  const other = `${where.providers('orders')}/n-2`;
+  expect(conflictsIn(notices)).toMatchObject([{ id: 'a', other }]);
+});
+
 test('the path decides to which service a node belongs, whatever its record says', () => {
   const { view, provider, live } = scriptedView();
   provider('orders', 'a', 10n, { record: { service: 'billing' } });
@@ -107,6 +162,53 @@ test('a node that changes its id in place makes the old id leave', () => {
   provider('orders', 'b', 30n, { node: 'n' });
   mirror.deliver({ watermark: 30n });
   expect(view.service('orders').providers.map(({ id }) => id)).toEqual(['b']);
+});
+
+test('who says another id has left as one that was renamed: no younger node speaks for the old id', () => {
+  const { mirror, provider, live, notices } = scriptedView();
+  provider('orders', 'a', 10n, { node: 'n' });
+  live(10n);
+  provider('orders', 'b', 11n, { node: 'n', czxid: 10n });
+  mirror.deliver({ watermark: 11n });
+  const left = notices.flatMap(({ transitions }) => transitions.filter(t => t.kind === 'left'));
+  expect(left).toMatchObject([{ id: 'a', how: 'renamed' }]);
+});
+
+test('an override that cannot be read any more is told and explained as such until it can be, or is gone', () => {
+  const { view, mirror, provider, live, notices } = scriptedView();
+  const path = `${where.overrides}/orders/a`;
+  provider('orders', 'a', 10n);
+  mirror.put(path, JSON.stringify({ disabled: true }), { zxid: 11n });
+  live(12n);
+  const tell = (text: string, zxid: bigint): void => {
+    mirror.put(path, text, { zxid });
+    mirror.deliver({ watermark: zxid });
+  };
+  const facts = () => view.inspect('orders', 'a');
+  tell(JSON.stringify({ disabled: true, weight: 100_000 }), 13n);
+  // The same on every replica, also on one that never saw the one before.
+  expect(view.service('orders').providers[0]?.record.status).toBe('up');
+  expect(facts().override).toBeUndefined();
+  expect(facts().unreadableOverride).toMatch(/^invalid: weight/);
+  tell('{', 14n);
+  expect(facts().unreadableOverride).toMatch(/^not-json/);
+  tell(JSON.stringify({ drain: true }), 15n);
+  expect(facts()).toMatchObject({ override: { drain: true }, unreadableOverride: undefined });
+  tell('{', 16n);
+  mirror.remove(path, 17n);
+  mirror.deliver({ watermark: 17n });
+  expect(facts()).toMatchObject({ override: undefined, unreadableOverride: undefined });
+  const told = notices.flatMap(({ transitions }) =>
+    transitions.flatMap(t => (t.kind === 'override' ? [[t.override, t.unreadable]] : [])),
+  );
+  const unreadable = expect.any(String);
+  expect(told).toEqual([
+    [undefined, unreadable],
+    [undefined, unreadable],
+    [{ drain: true }, undefined],
+    [undefined, unreadable],
+    [undefined, undefined],
+  ]);
 });
 
 test('an override is merged in, counts, moves the index, and outlives its provider', () => {

@@ -130,6 +130,23 @@ test('a snapshot keeps its identity until something of it changes', () => {
   expect(view.service('orders').counts).toMatchObject({ total: 2, up: 2 });
 });
 
+test('in the list of all services a line keeps its identity until something of its service changes', () => {
+  const { view, mirror, provider, live } = scriptedView();
+  for (const [at, name] of ['billing', 'orders', 'stock'].entries())
+    provider(name, 'a', BigInt(10 + at));
+  live(20n);
+  const before = view.services().services;
+  provider('orders', 'b', 21n);
+  mirror.deliver({ watermark: 21n });
+  const after = view.services().services;
+  expect(after.map((line, at) => line === before[at])).toEqual([true, false, true]);
+  expect(after[1]).toEqual({
+    name: 'orders',
+    index: 21n,
+    counts: { total: 2, up: 2, starting: 0, draining: 0, down: 0, unhealthy: 0, suspects: 0 },
+  });
+});
+
 test('of ten providers eight that die together are suspects until their hold lapses, or they come back', async () => {
   const { view, mirror, clock, provider, gone, live, notices } = scriptedView();
   for (let at = 0; at < 10; at += 1)

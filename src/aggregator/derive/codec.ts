@@ -83,14 +83,40 @@ function withHealth(read: z.output<typeof ServiceSchema>): DerivedService {
   return { ...read, health, lastChange };
 }
 
-/** Never throws; a service's entry that cannot be read is left out. */
-export function decodeShard(bytes: Buffer): readonly DerivedService[] {
+/** One service's entry, with the text that it was read from. */
+export interface DecodedService {
+  readonly text: string;
+  readonly service: DerivedService;
+}
+
+export type DecodedShard = ReadonlyMap<string, DecodedService>;
+
+const NOTHING: DecodedShard = new Map();
+
+/**
+ * Never throws; a service's entry that cannot be read is left out.
+ * @param before what the shard said before: of a service of which it says the same, the object stays the same.
+ */
+export function decodeShard(bytes: Buffer, before = NOTHING): DecodedShard {
   const shard = ShardSchema.safeParse(json(bytes));
-  if (!shard.success) return [];
-  return shard.data.services.flatMap(entry => {
-    const service = ServiceSchema.safeParse(entry);
-    return service.success ? [withHealth(service.data)] : [];
-  });
+  const services = new Map<string, DecodedService>();
+  if (!shard.success) return services;
+  for (const entry of shard.data.services) {
+    const text = JSON.stringify(entry);
+    const known = before.get(nameIn(entry));
+    if (known?.text === text) {
+      services.set(known.service.name, known);
+      continue;
+    }
+    const read = ServiceSchema.safeParse(entry);
+    if (read.success) services.set(read.data.name, { text, service: withHealth(read.data) });
+  }
+  return services;
+}
+
+function nameIn(entry: unknown): string {
+  const name = typeof entry === 'object' && entry !== null && 'name' in entry ? entry.name : '';
+  return typeof name === 'string' ? name : '';
 }
 
 export function encodeOverview(overview: DerivedOverview): Buffer {

@@ -1,3 +1,5 @@
+import { oldestOf } from '../oldest.ts';
+
 /** A service's flap score: how often one id came back or went again within the window. */
 export interface Flaps {
   /**
@@ -16,7 +18,7 @@ export interface Flaps {
 export interface FlapOptions {
   /** Default 10 minutes. */
   readonly windowMs?: number;
-  /** How many ids are remembered over all services; the longest untouched go first. Default 100 000. */
+  /** How many ids are remembered over all services, and of how many services flaps; the longest untouched go first. Default 100 000. */
   readonly maxIds?: number;
   /** The highest score that is told apart for a service. Default 1 000. */
   readonly maxScore?: number;
@@ -33,12 +35,15 @@ export function flapWindow(options: FlapOptions = {}): Flaps {
   const { windowMs = FLAP_WINDOW_MS, maxIds = 100_000, maxScore = 1_000 } = options;
   /** In the order of the last touch, so that the oldest is the first key. */
   const lasts = new Map<string, Last>();
+  const oldestLast = oldestOf(lasts);
+  /** In the order of the last flap. */
   const flaps = new Map<string, number[]>();
+  const oldestFlaps = oldestOf(flaps);
 
   const touch = (key: string, last: Last): void => {
     lasts.delete(key);
     lasts.set(key, last);
-    const oldest = lasts.size > maxIds ? lasts.keys().next().value : undefined;
+    const oldest = lasts.size > maxIds ? oldestLast() : undefined;
     if (oldest !== undefined) lasts.delete(oldest);
   };
 
@@ -61,7 +66,10 @@ export function flapWindow(options: FlapOptions = {}): Flaps {
       const times = flaps.get(service) ?? [];
       times.push(nowMs);
       if (times.length > maxScore) times.shift();
+      flaps.delete(service);
       flaps.set(service, times);
+      const oldest = flaps.size > maxIds ? oldestFlaps() : undefined;
+      if (oldest !== undefined) flaps.delete(oldest);
     },
     score(service, nowMs) {
       trim(service, nowMs);

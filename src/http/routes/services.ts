@@ -84,7 +84,8 @@ export const servicesRoutes: FastifyPluginAsync<RouteContext> = async (app, cont
     id: 'listServices',
     tag: 'Discovery',
     summary: 'All services, with their counts',
-    description: 'Sorted by name. The index is the watermark of the whole view.',
+    description:
+      'Sorted by name. The index is the newest of any service, or the watermark of the whole view where that is smaller.',
     access: 'read',
     params: NoParams,
     query: ListQuery,

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import type { FeedBatch, FeedEvent } from '../../../src/aggregator/ports.ts';
 import { bodyCache, encoded } from '../../../src/http/encoded.ts';
 import { batchChunks, eventLines } from '../../../src/http/sse.ts';
-import { pickedSuspectJson, providerJson } from '../../../src/http/wire.ts';
+import { pickedSuspectJson, providerJson, serviceItemJson } from '../../../src/http/wire.ts';
 import { listed, suspect } from '../../support/fake-aggregator.ts';
 
 const joined = (id: string, text = ''): FeedEvent => ({
@@ -23,6 +23,26 @@ test('a provider is encoded once for as long as it lives', () => {
     },
   };
   expect(providerJson(provider)).toBe(providerJson(provider));
+  expect(reads).toBe(1);
+});
+
+test('a line of the list of services is encoded once for as long as it lives, its index as a text', () => {
+  let reads = 0;
+  const counts = { total: 1, up: 1, starting: 0, draining: 0, down: 0, unhealthy: 0, suspects: 0 };
+  const line = {
+    name: 'or"ders',
+    index: 2n ** 60n,
+    get counts() {
+      reads += 1;
+      return counts;
+    },
+  };
+  expect(JSON.parse(serviceItemJson(line))).toEqual({
+    name: 'or"ders',
+    index: '1152921504606846976',
+    counts,
+  });
+  expect(serviceItemJson(line)).toBe(serviceItemJson(line));
   expect(reads).toBe(1);
 });
 

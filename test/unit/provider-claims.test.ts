@@ -1,0 +1,76 @@
+import { expect, test } from 'vitest';
+import { ProviderClaim, providerClaims } from '../../src/aggregator/provider-claims.ts';
+import { compareClaims } from '../../src/registry/index.ts';
+import { listed } from '../support/derived-facts.ts';
+import { mirrorNode } from '../support/mirror-node.ts';
+import { seededRandom } from '../support/seeded-random.ts';
+
+const { record } = listed('a');
+
+/** The claim of a znode; `onRead` is told of each look at its age. */
+function claim(
+  czxid: number,
+  session: number,
+  onRead: () => void = () => undefined,
+): ProviderClaim {
+  const znode = mirrorNode(`/rollcall/services/orders/providers/n-${czxid}`, {
+    ephemeralOwner: BigInt(session),
+  });
+  const node = Object.defineProperty({ ...znode }, 'czxid', {
+    get: () => {
+      onRead();
+      return BigInt(czxid);
+    },
+  });
+  return new ProviderClaim(node, record);
+}
+
+test('whatever comes and goes, the youngest speaks, and the longest overlap is that of the oldest two sessions', () => {
+  for (let seed = 1; seed <= 60; seed += 1) {
+    const random = seededRandom(seed);
+    const below = (limit: number): number => Math.floor(random() * limit);
+    const claims = providerClaims();
+    const model: ProviderClaim[] = [];
+    const sessions = 1 + below(3);
+    for (let step = 1; step <= 60; step += 1) {
+      if (model.length > 0 && random() < 0.4) {
+        const [victim] = model.splice(below(model.length), 1);
+        expect(claims.remove(victim?.znode ?? '')).toBe(victim);
+      } else {
+        // Younger than all as a rule, sometimes older: a re-read finds what was there before.
+        const made = claim(random() < 0.8 ? 1_000 + step : step, below(sessions));
+        model.push(made);
+        claims.add(made);
+      }
+      const [winner, ...superseded] = [...model].sort(compareClaims);
+      expect(claims.winner('a')).toBe(winner);
+      expect(claims.of('a')).toEqual(winner === undefined ? undefined : { winner, superseded });
+      expect(new Set(claims.superseded())).toEqual(new Set(superseded));
+      const oldestFirst = [...model].sort(compareClaims).reverse();
+      const rival = oldestFirst.find(({ sessionId }) => sessionId !== oldestFirst[0]?.sessionId);
+      expect(claims.overlap('a')?.younger).toBe(rival);
+    }
+  }
+});
+
+test.each([
+  ['of a session each', (at: number) => at],
+  ['of one session', () => 1],
+])('thousands of znodes %s under one id cost a few looks each', (_which, sessionOf) => {
+  let reads = 0;
+  const read = (): void => void (reads += 1);
+  const claims = providerClaims();
+  const count = 4_000;
+  for (let at = 1; at <= count; at += 1) {
+    claims.add(claim(at, sessionOf(at), read));
+    claims.overlap('a');
+  }
+  expect(reads).toBeLessThan(count * 10);
+  reads = 0;
+  for (let at = count; at > 1; at -= 1) {
+    claims.remove(`/rollcall/services/orders/providers/n-${at}`);
+    claims.overlap('a');
+  }
+  expect(reads).toBeLessThan(count * 60);
+  expect(claims.winner('a')?.znode).toContain('/n-1');
+});
