@@ -61,16 +61,15 @@ export function serviceTable(parts: ServiceTableParts): ServiceTable {
   };
 
   const forgetSome = (): void => {
-    if (gone.size <= parts.maxGone) return;
     for (const entry of gone) {
-      gone.delete(entry);
-      if (isForgettable(entry)) {
-        entries.delete(entry.name);
-        entry.state.close();
-        const { newest, floor: ownFloor = 0n } = entry.state.memory;
-        raiseFloor(newest > ownFloor ? newest : ownFloor);
-      }
       if (gone.size <= parts.maxGone) return;
+      // It is looked at again with the next one that goes.
+      if (!isForgettable(entry)) continue;
+      gone.delete(entry);
+      entries.delete(entry.name);
+      entry.state.close();
+      const { newest, floor: ownFloor = 0n } = entry.state.memory;
+      raiseFloor(newest > ownFloor ? newest : ownFloor);
     }
   };
 

@@ -228,8 +228,20 @@ function newestOf({ czxid, pzxid }: MirrorNode): bigint {
   return pzxid > czxid ? pzxid : czxid;
 }
 
-/** The id that bytes name which are no record, for `explain`; only of something small enough to be one. */
+/** How much of bytes that are no record is looked through for an id. */
+const NAMED_WITHIN_BYTES = 4_096;
+
+/** The id that bytes name which are no record, for `explain`: their own where they are JSON, the first that is called so where not. */
 function idNamedIn(bytes: Buffer): string | undefined {
-  const found = /"id"\s*:\s*"([^"\\/]{1,256})"/.exec(bytes.toString('utf8', 0, 4096));
-  return found?.[1];
+  const text = bytes.toString('utf8', 0, NAMED_WITHIN_BYTES);
+  if (bytes.length <= NAMED_WITHIN_BYTES) {
+    try {
+      const value: unknown = JSON.parse(text);
+      const id = typeof value === 'object' && value !== null && 'id' in value ? value.id : '';
+      return typeof id === 'string' && /^[^"\\/]{1,256}$/.test(id) ? id : undefined;
+    } catch {
+      // No JSON: whatever looks like one is better than nothing.
+    }
+  }
+  return /"id"\s*:\s*"([^"\\/]{1,256})"/.exec(text)?.[1];
 }

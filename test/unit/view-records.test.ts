@@ -155,6 +155,38 @@ test('a node whose bytes are no record any more has left, and comes back when th
   expect(kinds).toEqual(['rejected', 'left rejected', 'joined']);
 });
 
+test('a service that went and could not be forgotten yet is forgotten later', () => {
+  const { view, mirror, provider, gone, live } = scriptedView({ maxGoneServices: 1 });
+  const override = `${where.overrides}/one/a`;
+  for (const [at, name] of ['one', 'two', 'three'].entries()) provider(name, 'a', BigInt(10 + at));
+  mirror.put(override, JSON.stringify({ drain: true }), { zxid: 15n });
+  live(20n);
+  let zxid = 20n;
+  const goes = (name: string): void => {
+    gone(name, 'a', ++zxid);
+    mirror.remove(where.providers(name), ++zxid);
+    mirror.remove(where.service(name), ++zxid);
+    mirror.deliver({ watermark: zxid });
+  };
+  goes('one');
+  goes('two');
+  expect([...view.knownServices()]).toContain('one');
+  mirror.remove(override, ++zxid);
+  mirror.remove(`${where.overrides}/one`, ++zxid);
+  mirror.deliver({ watermark: zxid });
+  goes('three');
+  expect([...view.knownServices()]).not.toContain('one');
+});
+
+test('the id that bytes name which are no record is the record’s own, not one of its metadata', () => {
+  const { view, provider, live } = scriptedView();
+  const raw = JSON.stringify({ metadata: { id: 'other' }, id: 'a', port: 'eighty' });
+  provider('orders', 'a', 10n, { node: 'n', raw });
+  live(20n);
+  expect(view.inspect('orders', 'a').znodes).toMatchObject([{ verdict: 'rejected' }]);
+  expect(view.inspect('orders', 'other').znodes).toEqual([]);
+});
+
 test('a node that changes its id in place makes the old id leave', () => {
   const { view, mirror, provider, live } = scriptedView();
   provider('orders', 'a', 10n, { node: 'n' });
