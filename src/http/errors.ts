@@ -105,6 +105,7 @@ const UNREADABLE: Readonly<Record<string, readonly [number, string, string]>> = 
     'Request header fields too large',
     'the headers are larger than 16 KiB',
   ],
+  HPE_INVALID_METHOD: [400, 'Bad request', 'this is not HTTP/1.1, or no method that HTTP knows'],
   ERR_HTTP_REQUEST_TIMEOUT: [408, 'Request timeout', 'the request did not arrive in time'],
 };
 

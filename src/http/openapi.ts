@@ -73,14 +73,21 @@ const headerComponents: Json = {
   },
 };
 
-function viewHeaders(): Json {
+type HeaderId = keyof typeof HEADER_NAMES;
+
+/** A stream has no end of which there could be a digest, and says `reset` in an event of its own. */
+const STREAM_HEADERS: readonly HeaderId[] = ['RollcallIndex', 'RollcallView'];
+
+function headersOf(ids: readonly HeaderId[]): Json {
   return Object.fromEntries(
-    VIEW_HEADERS.map(id => [HEADER_NAMES[id], { $ref: `#/components/headers/${id}` }]),
+    ids.map(id => [HEADER_NAMES[id], { $ref: `#/components/headers/${id}` }]),
   );
 }
 
-function answerOf({ description, body }: AnswerDoc, fromView: boolean): Json {
-  const headers = fromView ? { headers: viewHeaders() } : {};
+function answerOf({ description, body, indexed = false }: AnswerDoc, of: OperationDoc): Json {
+  const fromView = of.stream === true ? STREAM_HEADERS : VIEW_HEADERS;
+  const ids = of.fromView === true ? fromView : indexed ? (['RollcallIndex'] as const) : [];
+  const headers = ids.length > 0 ? { headers: headersOf(ids) } : {};
   if (body === undefined) return { description, ...headers };
   const content =
     typeof body === 'string'
@@ -109,7 +116,8 @@ function problemsOf(operation: OperationDoc): Json {
 }
 
 function conditional({ fromView, stream }: OperationDoc): readonly Json[] {
-  if (fromView !== true || stream === true) return [];
+  if (stream === true) return [{ $ref: '#/components/parameters/LastEventId' }];
+  if (fromView !== true) return [];
   return [{ $ref: '#/components/parameters/IfNoneMatch' }];
 }
 
@@ -137,10 +145,15 @@ function operationOf(operation: OperationDoc): Json {
         }),
     responses: {
       ...Object.fromEntries(
-        Object.entries(answers).map(([status, answer]) => [status, answerOf(answer, fromView)]),
+        Object.entries(answers).map(([status, answer]) => [status, answerOf(answer, operation)]),
       ),
       ...(notModified
-        ? { 304: { description: 'The client has this body already.', headers: viewHeaders() } }
+        ? {
+            304: {
+              description: 'The client has this body already.',
+              headers: headersOf(VIEW_HEADERS),
+            },
+          }
         : {}),
       ...problemsOf(operation),
     },
@@ -177,6 +190,13 @@ export function openApiDocument(operations: readonly OperationDoc[], version: st
       schemas: namedSchemas(),
       headers: headerComponents,
       parameters: {
+        LastEventId: {
+          name: 'Last-Event-ID',
+          in: 'header',
+          required: false,
+          description: 'The id of the last event that the client had: goes on after it.',
+          schema: { type: 'string' },
+        },
         IfNoneMatch: {
           name: 'If-None-Match',
           in: 'header',

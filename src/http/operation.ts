@@ -10,6 +10,8 @@ export interface AnswerDoc {
   readonly description: string;
   /** undefined: no body. A string: a content type whose body is text. */
   readonly body?: z.ZodType | string;
+  /** Of what does not come from the view: it says the index at which it shows there. */
+  readonly indexed?: boolean;
 }
 
 /** One method of one route: what it takes, what it answers, who may ask, and how it is documented. */

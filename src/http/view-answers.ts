@@ -19,6 +19,8 @@ export interface ViewSource {
   readonly read: () => Encoded;
   /** Calls `wake` when what `read` answers may be another one; the returned function ends that. */
   readonly subscribe: (wake: () => void) => () => void;
+  /** Throws when there is nothing to be answered; asked once the wait is over. */
+  readonly require?: (reply: FastifyReply) => void;
 }
 
 /** Well below what proxies in between are willing to wait for. */
@@ -81,6 +83,7 @@ export function createViewAnswers(view: View, polls: Polls, metrics: HttpMetrics
     const ifNoneMatch = request.headers['if-none-match'];
     const answer = ({ answer: body, reset }: PollAnswer): FastifyReply => {
       if (reset) reply.header('x-rollcall-reset', 'true');
+      source.require?.(reply);
       return finish(reply, body, ifNoneMatch);
     };
     const stopwatch = metrics.holding(reply);
@@ -111,6 +114,7 @@ export function createViewAnswers(view: View, polls: Polls, metrics: HttpMetrics
     send(request, reply, source, { index, wait }) {
       requireComplete(view);
       if (index === undefined) {
+        source.require?.(reply);
         return finish(reply, source.read(), request.headers['if-none-match']);
       }
       return held(request, reply, source, index, wait ?? DEFAULT_WAIT_MS);

@@ -90,6 +90,22 @@ test('the OpenAPI document names what is there: routes, parameters, schemas', as
   expect(document.components.schemas['Provider']?.required).toContain('znode');
 });
 
+test('the OpenAPI document promises the headers that are sent, and no others', async () => {
+  await using daemon = await httpDaemon();
+  const { body } = await supertest(daemon.url).get('/openapi.json');
+  const headersOf = (path: string, method: string): readonly string[] =>
+    Object.keys(body.paths[path][method].responses['200'].headers ?? {});
+  expect(headersOf('/v1/watch', 'get')).toEqual(['X-Rollcall-Index', 'X-Rollcall-View']);
+  expect(headersOf('/v1/services/{service}/providers/{id}/override', 'put')).toEqual([
+    'X-Rollcall-Index',
+  ]);
+  expect(headersOf('/v1/services', 'get')).toContain('ETag');
+  expect(headersOf('/healthz', 'get')).toEqual([]);
+  expect(body.paths['/v1/watch'].get.parameters).toContainEqual({
+    $ref: '#/components/parameters/LastEventId',
+  });
+});
+
 test.each(['/', '/docs'])(
   'the page %s needs nothing from elsewhere, and runs no script',
   async path => {

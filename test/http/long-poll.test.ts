@@ -72,6 +72,24 @@ test('three hundred polls of one service are all answered by one change', async 
   );
 });
 
+test('a service that is not there is waited for, and not found when the wait is over', async () => {
+  const clock = manualClock();
+  await using daemon = await httpDaemon({ clock });
+  const at = '/v1/services/orders';
+  const { headers } = await supertest(daemon.url).get(`${at}?wait=5m`).expect(404);
+  const path = `${at}?index=${headers['x-rollcall-index']}&wait=10s`;
+  const waiting = poll(daemon, path);
+  await held(daemon);
+  daemon.aggregator.setService('orders', [{ id: 'o-1' }], 101n);
+  expect((await waiting.answer).status).toBe(200);
+  const forNobody = poll(daemon, path.replace('orders', 'nobody'));
+  await held(daemon);
+  await clock.advance(10_000);
+  const { status, body } = await forNobody.answer;
+  expect([status, body.code]).toEqual([404, 'NOT_FOUND']);
+  await free(daemon);
+});
+
 test('at the end of the wait the answer is sent, changed or not', async () => {
   const clock = manualClock();
   await using daemon = await httpDaemon({ clock });

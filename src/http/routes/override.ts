@@ -77,7 +77,7 @@ export const overrideRoutes: FastifyPluginAsync<RouteContext> = async (app, cont
     params: ProviderParams,
     query: NoQuery,
     body: Body,
-    answers: { 200: { description: 'Written.', body: OverridePutAnswer } },
+    answers: { 200: { description: 'Written.', body: OverridePutAnswer, indexed: true } },
     problems: ['BODY_TOO_LARGE', 'UNSUPPORTED_MEDIA_TYPE', 'ZOOKEEPER_UNAVAILABLE', 'TIMEOUT'],
     example:
       'curl -X PUT -H \'content-type: application/json\' -d \'{"drain":true,"by":"ann","reason":"new disk"}\' http://127.0.0.1:7070/v1/services/orders/providers/orders-1/override',

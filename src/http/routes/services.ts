@@ -1,4 +1,4 @@
-import type { FastifyPluginAsync } from 'fastify';
+import type { FastifyPluginAsync, FastifyReply } from 'fastify';
 import { z } from 'zod';
 import type { DerivedService, ServiceSnapshot, ServicesSnapshot } from '../../aggregator/ports.ts';
 import { RollcallError } from '../../kernel/errors.ts';
@@ -110,7 +110,8 @@ export const servicesRoutes: FastifyPluginAsync<RouteContext> = async (app, cont
     tag: 'Discovery',
     summary:
       'One service: counts by status, zone, version and tag, its last change, its derived health',
-    description: 'Counts are of every provider that is listed, whatever its status.',
+    description:
+      'Counts are of every provider that is listed, whatever its status. With `?index=` a service that is not there is waited for, too.',
     access: 'read',
     params: ServiceParams,
     query: SummaryQuery,
@@ -120,16 +121,16 @@ export const servicesRoutes: FastifyPluginAsync<RouteContext> = async (app, cont
     fromView: true,
     example: 'curl http://127.0.0.1:7070/v1/services/orders',
     handle({ params: { service }, query }, request, reply) {
-      if (view.state.kind !== 'syncing' && !view.has(service)) {
-        reply.header('x-rollcall-index', view.service(service).index.toString());
-        reply.header('x-rollcall-view', view.state.kind);
-        throw new RollcallError(
-          'NOT_FOUND',
-          `nobody has ever announced a service named ${service}`,
-        );
-      }
       const source = {
-        read: () => summary(service),
+        // What stands for a service that is not there is waited for like any other, and never sent.
+        read: () =>
+          view.has(service) ? summary(service) : encoded(view.service(service).index, ''),
+        require: (to: FastifyReply) => {
+          if (view.has(service)) return;
+          to.header('x-rollcall-index', view.service(service).index.toString());
+          to.header('x-rollcall-view', view.state.kind);
+          throw new RollcallError('NOT_FOUND', `there is no service named ${service} now`);
+        },
         subscribe: (wake: () => void) => {
           const ends = [view.onService(service, wake), view.onTopic('derived', wake)];
           return () => ends.forEach(end => end());
