@@ -34,7 +34,6 @@ function section(title: string, lines: readonly string[]): readonly string[] {
 function flagLines(schema: SettingsSchema): readonly string[] {
   const rows = Object.entries(schema.shape)
     .map(([name, flag]) => ({ name, ...aboutFlag(flag) }))
-    .filter(({ hidden }) => hidden !== true)
     .map(({ name, value, help, fallback, repeatable }) => {
       const takes = value === undefined ? '' : ` ${value}`;
       const more = repeatable === true ? ' (again for more)' : '';

@@ -7,16 +7,23 @@ import { doctor } from './doctor.ts';
 import { helpOf, overview } from './help.ts';
 import { providers } from './providers.ts';
 import { register } from './register.ts';
-import { serve } from './serve.ts';
+import { dev, serve } from './serve.ts';
 import { services } from './services.ts';
 import { EXIT, type Terminal } from './terminal.ts';
 import { watch } from './watch.ts';
 
-export const COMMANDS: readonly Command[] = [serve, register, services, providers, watch, doctor];
+export const COMMANDS: readonly Command[] = [
+  serve,
+  dev,
+  register,
+  services,
+  providers,
+  watch,
+  doctor,
+];
 
 /** Named by the contract, and coming: whoever tries them is told so. */
 const NOT_YET: ReadonlySet<string> = new Set([
-  'dev',
   'lock',
   'rwlock',
   'elect',

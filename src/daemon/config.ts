@@ -2,11 +2,13 @@ import { networkInterfaces } from 'node:os';
 import { readNamedFile } from './config-file.ts';
 import { type HostPort, isAnyAddress, isLoopback } from './host-port.ts';
 import type { LOG_LEVELS, ServeSettings } from './serve-flags.ts';
-import { certificate, type ZooKeeperTarget, zookeeperTarget } from './zookeeper-flags.ts';
+import { certificate, type SessionPlan, sessionPlan } from './zookeeper-flags.ts';
+import { type ZooKeeperSource, zookeeperSource } from './zookeeper-source.ts';
 
 /** All that the daemon was told, checked and frozen. Holds secrets: never log it whole. */
 export interface DaemonConfig {
-  readonly zookeeper: ZooKeeperTarget;
+  readonly zookeeper: ZooKeeperSource;
+  readonly session: SessionPlan;
   readonly root: string;
   readonly http: HostPort;
   readonly tls: { readonly cert: string; readonly key: string } | undefined;
@@ -26,6 +28,8 @@ export interface DaemonConfig {
     readonly holdMs: number;
   };
   readonly historyDir: string | undefined;
+  /** Whether to announce providers of our own, for a look around. */
+  readonly demo: boolean;
   readonly metricsServices: number;
   /** 0: no audits. */
   readonly auditEveryMs: number;
@@ -40,9 +44,9 @@ export interface DaemonConfig {
  */
 export function daemonConfig(settings: ServeSettings): DaemonConfig {
   const { http, tokens } = settings;
-  const zookeeper = Object.freeze(zookeeperTarget(settings));
   return Object.freeze({
-    zookeeper,
+    zookeeper: Object.freeze(zookeeperSource(settings)),
+    session: Object.freeze(sessionPlan(settings)),
     root: settings.root,
     http: Object.freeze(http),
     tls: certificate('tls', settings['tls-cert'], settings['tls-key']),
@@ -58,6 +62,7 @@ export function daemonConfig(settings: ServeSettings): DaemonConfig {
       holdMs: settings['protection-hold'],
     }),
     historyDir: settings['history-dir'],
+    demo: settings.demo,
     metricsServices: settings['metrics-services'],
     auditEveryMs: settings['audit-every'],
     lameDuckMs: settings['lame-duck'],

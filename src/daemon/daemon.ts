@@ -12,9 +12,11 @@ import { layout } from '../registry/index.ts';
 import { openSession, sessionMetrics } from '../zookeeper/index.ts';
 import type { DaemonConfig } from './config.ts';
 import { hostPortText, isLoopback } from './host-port.ts';
-import { makeHistoryDir } from './history-dir.ts';
+import { openDemo } from './demo.ts';
 import { givenOrFreePort, listenError } from './listen.ts';
+import { openZooKeeper } from './open-zookeeper.ts';
 import { prepareTree } from './prepare-tree.ts';
+import { makeWritableDir } from './writable-dir.ts';
 
 export interface DaemonOptions {
   readonly logger: Logger;
@@ -26,6 +28,8 @@ export interface DaemonOptions {
 
 export interface Daemon extends AsyncDisposable {
   readonly url: string;
+  /** The connect string of the ZooKeeper in use. */
+  readonly zookeeper: string;
   /** Never resolves; rejects when the daemon cannot do its work and should end: the reason is one sentence for people. */
   readonly failed: Promise<never>;
   /** Stops in order (see README), idempotent. */
@@ -33,9 +37,10 @@ export interface Daemon extends AsyncDisposable {
 }
 
 /**
- * Starts the daemon; resolves when HTTP listens, whether or not ZooKeeper is there. The caller closes it.
+ * Starts the daemon; resolves when HTTP listens, whether or not the ensemble is there. The caller closes it.
  *
- * @throws RollcallError when the configuration does not hold (tokens, certificates) or the address cannot be listened on.
+ * @throws RollcallError when the configuration does not hold (tokens, certificates), an address cannot be listened on, or the embedded
+ * server's data folder cannot be used.
  */
 export async function openDaemon(config: DaemonConfig, options: DaemonOptions): Promise<Daemon> {
   const { logger, clock, random, version } = options;
@@ -44,10 +49,13 @@ export async function openDaemon(config: DaemonConfig, options: DaemonOptions): 
   try {
     const tokens = config.tokens === undefined ? undefined : readTokens(config.tokens);
     const registry = new Registry();
-    if (config.historyDir !== undefined) await makeHistoryDir(config.historyDir);
+    if (config.historyDir !== undefined) await makeWritableDir('history-dir', config.historyDir);
     const listen = await givenOrFreePort(config.http);
+    const zookeeper = await openZooKeeper(config.zookeeper, { clock, logger });
+    opened.push(() => zookeeper.close());
+    const target = { ...config.session, servers: zookeeper.servers };
     const session = await openSession({
-      ...config.zookeeper,
+      ...target,
       clock,
       random,
       logger,
@@ -79,6 +87,10 @@ export async function openDaemon(config: DaemonConfig, options: DaemonOptions): 
       auditEveryMs: config.auditEveryMs,
     });
     opened.push(() => aggregator.close());
+    if (config.demo) {
+      const demo = openDemo({ ...target, root: config.root, clock, random, logger });
+      opened.push(() => demo.close());
+    }
     const server = await startServer({
       listen,
       aggregator,
@@ -96,9 +108,10 @@ export async function openDaemon(config: DaemonConfig, options: DaemonOptions): 
     opened.push(() =>
       server.shutdown({ lameDuckMs: config.lameDuckMs, graceMs: config.shutdownGraceMs }),
     );
-    sayHello(config, logger, server.url, version);
+    sayHello(config, logger, { url: server.url, zookeeper: zookeeper.servers, version });
     return {
       url: server.url,
+      zookeeper: zookeeper.servers,
       failed,
       close: opened.release,
       [Symbol.asyncDispose]: opened.release,
@@ -117,9 +130,15 @@ function failureOf(work: Promise<void>): Promise<never> {
   return failed.promise;
 }
 
-function sayHello(config: DaemonConfig, logger: Logger, url: string, version: string): void {
-  const { zookeeper, root, dns, http, openWrites, tokens } = config;
-  logger.info({ url, zookeeper: zookeeper.servers, root, version }, 'rollcall is serving');
+interface Hello {
+  readonly url: string;
+  readonly zookeeper: string;
+  readonly version: string;
+}
+
+function sayHello(config: DaemonConfig, logger: Logger, { url, zookeeper, version }: Hello): void {
+  const { root, dns, http, openWrites, tokens } = config;
+  logger.info({ url, zookeeper, root, version }, 'rollcall is serving');
   if (dns === 'asked') logger.warn({}, 'DNS is not served by this release; say --dns off');
   if (dns === 'unsaid') logger.info({}, 'DNS is not served by this release');
   if (tokens !== undefined) return;

@@ -11,8 +11,6 @@ export interface FlagAbout {
   readonly fallback?: string | undefined;
   /** Its value is never printed. */
   readonly secret?: boolean | undefined;
-  /** Not listed in `--help`. */
-  readonly hidden?: boolean | undefined;
 }
 
 const about = z.registry<FlagAbout>();
@@ -131,7 +129,3 @@ export const choiceFlag = <const T extends readonly [string, ...string[]]>(
     `give one of ${choices.join(', ')}`,
     { value: choices.join('|'), ...words },
   );
-
-/** A flag that the contract names and this release does not have: using it is an error that says so. */
-export const refusedFlag = (sentence: string, words: Pick<FlagAbout, 'value'> = {}) =>
-  flag(z.literal(false, sentence).optional(), { help: sentence, hidden: true, ...words });

@@ -22,7 +22,7 @@ export {
 } from './settings.ts';
 export { gatherSources } from './config-file.ts';
 export { readHostPort } from './host-port.ts';
-export { ServeFlags } from './serve-flags.ts';
+export { ServeFlags, type ServeSettings } from './serve-flags.ts';
 export {
   rootFlag,
   sessionTimeoutFlag,
@@ -31,4 +31,5 @@ export {
   type ZooKeeperTarget,
 } from './zookeeper-flags.ts';
 export { startDaemon } from './start.ts';
+export type { Daemon } from './daemon.ts';
 export { createLogger } from './logger.ts';

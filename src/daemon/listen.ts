@@ -9,38 +9,48 @@ import { type HostPort, hostPortText } from './host-port.ts';
  */
 export async function givenOrFreePort(address: HostPort): Promise<HostPort> {
   if (address.port !== 0) return address;
+  try {
+    return await bindOnce(address);
+  } catch (error) {
+    throw listenError(error, address);
+  }
+}
+
+/** Listens there for a moment; says where that was. */
+export async function bindOnce({ host, port }: HostPort): Promise<HostPort> {
   const listening = deferred<void>();
   const server = createServer();
   server.once('error', listening.reject);
-  server.listen({ host: address.host, port: 0 }, () => listening.resolve());
+  server.listen({ host, port }, () => listening.resolve());
   try {
     await listening.promise;
     const bound = server.address();
     if (bound === null || typeof bound === 'string') throw new Error('it has no port');
-    return { host: address.host, port: bound.port };
-  } catch (error) {
-    throw listenError(error, address);
+    return { host, port: bound.port };
   } finally {
-    server.close();
+    await new Promise(resolve => server.close(resolve));
   }
 }
 
-const WHY: Readonly<Record<string, string>> = {
-  EADDRINUSE: 'somebody listens there already: stop it, or give another --http',
-  EADDRNOTAVAIL: 'this machine has no such address: give --http one that it has',
-  EACCES: 'it may not be used by this user: give --http a port above 1023',
-  ENOTFOUND: 'there is no host of this name: give --http an address of this machine',
+const WHY: Readonly<Record<string, (flag: string) => string>> = {
+  EADDRINUSE: flag => `somebody listens there already: stop it, or give another ${flag}`,
+  EADDRNOTAVAIL: flag => `this machine has no such address: give ${flag} one that it has`,
+  EACCES: flag => `it may not be used by this user: give ${flag} a port above 1023`,
+  ENOTFOUND: flag => `there is no host of this name: give ${flag} an address of this machine`,
 };
 
 /** One sentence on why the address cannot be had; what is no matter of the address is passed on. */
-export function listenError(error: unknown, address: HostPort): unknown {
+export function listenError(error: unknown, address: HostPort, flag = '--http'): unknown {
   const code = systemCode(error);
   if (code === undefined) return error;
-  const why = WHY[code] ?? errorText(error);
+  const why = WHY[code]?.(flag) ?? errorText(error);
   return new RollcallError('LIMIT_REACHED', `cannot listen on ${hostPortText(address)}: ${why}`, {
     cause: error,
   });
 }
+
+/** Whether an address cannot be had because somebody else has it. */
+export const isTaken = (error: unknown): boolean => systemCode(error) === 'EADDRINUSE';
 
 function systemCode(error: unknown): string | undefined {
   if (!(error instanceof Error)) return undefined;

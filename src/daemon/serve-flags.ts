@@ -4,21 +4,17 @@ import {
   durationFlag,
   durationOrOffFlag,
   fileFlag,
-  flag,
   flagOf,
   integerFlag,
   optionalFlagOf,
-  refusedFlag,
   switchFlag,
   textFlag,
 } from './flags.ts';
+import { embeddedFlags } from './zookeeper-source.ts';
 import { HOST_PORT_HINT, readHostPort } from './host-port.ts';
 import { rootFlag, sessionTimeoutFlag, zookeeperSecurityFlags } from './zookeeper-flags.ts';
 
 export const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const;
-
-const NO_EMBEDDED =
-  'the embedded server is not part of this release: start a ZooKeeper and give --zookeeper host:port instead';
 
 const readRatio = (text: string): number | undefined => {
   const ratio = /^(0?\.\d{1,6}|0|1(\.0{1,6})?)$/.test(text) ? Number(text) : 0;
@@ -27,12 +23,11 @@ const readRatio = (text: string): number | undefined => {
 
 /** Every flag of `rollcall serve`. A key is the flag's name, its variable's and its key in the file. */
 export const ServeFlags = z.object({
-  zookeeper: flag(
-    z.string(
-      'say which ZooKeeper: --zookeeper host:port[,host:port…][/chroot], or ROLLCALL_ZOOKEEPER',
-    ),
-    { help: 'the ensemble (needed)', value: 'HOST:PORT,…[/CHROOT]' },
-  ),
+  zookeeper: textFlag({
+    help: 'the ensemble; this or --embedded is needed',
+    value: 'HOST:PORT,…[/CHROOT]',
+  }),
+  ...embeddedFlags(),
   root: rootFlag(),
   http: flagOf(readHostPort, HOST_PORT_HINT, {
     help: 'where the HTTP API listens; port 0 takes a free one',
@@ -67,7 +62,7 @@ export const ServeFlags = z.object({
 
   tokens: fileFlag({ help: 'who may do what over HTTP' }),
   insecure: switchFlag({
-    help: 'without tokens: let everybody write, on an address that others can reach, too',
+    help: 'let everybody write who can reach us, on an address that others can reach, too',
   }),
   'tls-cert': fileFlag({ help: 'certificate (PEM) of the HTTP side' }),
   'tls-key': fileFlag({ help: 'its key (PEM)' }),
@@ -93,12 +88,7 @@ export const ServeFlags = z.object({
     fallback: '10s',
   }),
 
-  embedded: refusedFlag(NO_EMBEDDED),
-  'embedded-listen': refusedFlag(NO_EMBEDDED, { value: 'HOST:PORT' }),
-  'data-dir': refusedFlag(NO_EMBEDDED, { value: 'DIR' }),
-  demo: refusedFlag(
-    'demo providers are not part of this release: start some with "rollcall register" instead',
-  ),
+  demo: switchFlag({ help: 'a few demo providers that come, go and change' }),
 });
 
 export type ServeSettings = Readonly<z.output<typeof ServeFlags>>;

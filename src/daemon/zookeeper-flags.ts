@@ -40,9 +40,7 @@ export const zookeeperSecurityFlags = () => ({
   'zookeeper-tls-key': fileFlag({ help: 'its key (PEM)' }),
 });
 
-export interface ZooKeeperSettings {
-  readonly zookeeper: string;
-  readonly root: string;
+interface SessionSettings {
   readonly 'session-timeout': number;
   readonly 'zookeeper-auth'?: string | undefined;
   readonly 'zookeeper-tls-ca'?: string | undefined;
@@ -50,30 +48,41 @@ export interface ZooKeeperSettings {
   readonly 'zookeeper-tls-key'?: string | undefined;
 }
 
-/** How to reach ZooKeeper; what `openSession` takes. Its secrets are never logged. */
-export interface ZooKeeperTarget {
-  readonly servers: string;
+/** How to speak with ZooKeeper, wherever it is. Its secrets are never logged. */
+export interface SessionPlan {
   readonly timeoutMs: number;
   readonly auth?: readonly DigestAuth[];
   readonly tls?: TlsOptions;
 }
 
+/** How to reach ZooKeeper; what `openSession` takes. */
+export interface ZooKeeperTarget extends SessionPlan {
+  readonly servers: string;
+}
+
 /** @throws RollcallError INVALID_CONFIG naming the flag at fault. */
-export function zookeeperTarget(settings: ZooKeeperSettings): ZooKeeperTarget {
+export function zookeeperTarget(
+  settings: SessionSettings & { readonly zookeeper: string },
+): ZooKeeperTarget {
+  return { servers: checkedServers(settings.zookeeper), ...sessionPlan(settings) };
+}
+
+/** @throws RollcallError INVALID_CONFIG naming the flag at fault. */
+export function sessionPlan(settings: SessionSettings): SessionPlan {
   const authFile = settings['zookeeper-auth'];
   const tls = tlsOf(settings);
-  checkServers(settings.zookeeper);
   return {
-    servers: settings.zookeeper,
     timeoutMs: settings['session-timeout'],
     ...(authFile === undefined ? {} : { auth: readAuth(authFile) }),
     ...(tls === undefined ? {} : { tls }),
   };
 }
 
-function checkServers(servers: string): void {
+/** @throws RollcallError INVALID_CONFIG when it is no connect string. */
+export function checkedServers(servers: string): string {
   try {
     parseConnectString(servers);
+    return servers;
   } catch (cause) {
     throw new RollcallError('INVALID_CONFIG', `--zookeeper: ${errorText(cause)}`, { cause });
   }
@@ -99,7 +108,7 @@ function readAuth(path: string): readonly DigestAuth[] {
   );
 }
 
-function tlsOf(settings: ZooKeeperSettings): TlsOptions | undefined {
+function tlsOf(settings: SessionSettings): TlsOptions | undefined {
   const ca = settings['zookeeper-tls-ca'];
   const cert = settings['zookeeper-tls-cert'];
   const key = settings['zookeeper-tls-key'];

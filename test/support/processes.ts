@@ -127,6 +127,23 @@ export async function serve(servers: string, flags: readonly string[] = []): Pro
   return { daemon, url };
 }
 
+export interface ServedAlone extends Served {
+  /** The connect string of its ZooKeeper. */
+  readonly zookeeper: string;
+}
+
+const ON_FREE_PORTS = ['--embedded-listen', '127.0.0.1:0', '--http', '127.0.0.1:0'];
+
+/** Starts a daemon with a ZooKeeper of its own, on free ports if nothing else is said. The caller closes it. */
+export async function serveEmbedded(flags: readonly string[] = []): Promise<ServedAlone> {
+  const ports = flags.includes('--embedded-listen') ? ON_FREE_PORTS.slice(2) : ON_FREE_PORTS;
+  const daemon = rollcall(['serve', '--embedded', ...ports, ...flags]);
+  const [, url = '', zookeeper = ''] = await daemon.says(
+    /"url":"(https?:\/\/[^"]+)","zookeeper":"([^"]+)"/,
+  );
+  return { daemon, url, zookeeper };
+}
+
 /** Asks a daemon, and reads what is needed of its answer. */
 export async function ask<T>(url: string, schema: z.ZodType<T>): Promise<T> {
   const response = await fetch(url);

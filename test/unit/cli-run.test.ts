@@ -32,10 +32,6 @@ test('every command has help with its usage, its flags and an example', async ()
   }
 });
 
-test('flags that are refused are not offered', async () => {
-  expect((await rollcall('serve', '--help')).out).not.toContain('--embedded');
-});
-
 test('the version is printed', async () => {
   expect(await rollcall('--version')).toEqual({ status: 0, out: '1.2.3', err: '' });
   expect((await rollcall('serve', '-V')).out).toBe('1.2.3');
@@ -47,9 +43,11 @@ test.for([
   [['--zookeeper', 'a'], 'there is no flag --zookeeper'],
   [['serve'], '--zookeeper is missing: say which ZooKeeper'],
   [['serve', 'orders', '--zookeeper', 'a'], '"orders" is too much; usage: rollcall serve'],
-  [['serve', '--zookeeper', 'a', '--embedded'], 'the embedded server is not part of this release'],
+  [['serve', '--zookeeper', 'a', '--embedded'], '--zookeeper and --embedded exclude each other'],
+  [['dev', '--zookeeper', 'a', '--embedded'], '--zookeeper and --embedded exclude each other'],
+  [['dev', '--zookeeper', 'a', '--data-dir', 'b'], '--data-dir is about the embedded server'],
+  [['dev', '--embedded-listen', '0.0.0.0:2181'], 'others can reach this address'],
   [['services', '--constructor', 'a'], 'there is no flag --constructor'],
-  [['serve', '--embedded'], 'the embedded server is not part of this release'],
   [['serve', '--zookeper', 'a'], 'there is no flag --zookeper (did you mean --zookeeper?)'],
   [['providers'], 'something is missing; usage: rollcall providers SERVICE'],
   [['providers', '..'], '"..": a service cannot be named . or ..'],

@@ -41,7 +41,9 @@ function failure(given: Given): string {
 
 test('the defaults are those of the contract', () => {
   expect(load({})).toMatchObject({
-    zookeeper: { servers: 'zk:2181', timeoutMs: 10_000 },
+    zookeeper: { kind: 'ensemble', servers: 'zk:2181' },
+    session: { timeoutMs: 10_000 },
+    demo: false,
     root: '/rollcall',
     http: { host: '127.0.0.1', port: 7070 },
     dns: 'unsaid',
@@ -63,14 +65,21 @@ test('a flag goes before the environment, which goes before the file, which goes
   expect(load({ env, flags: { http: '127.0.0.1:3' } })).toMatchObject({
     http: { port: 3 },
     root: '/env',
-    zookeeper: { timeoutMs: 1_000 },
+    session: { timeoutMs: 1_000 },
     domain: 'rollcall',
   });
 });
 
 test('the configuration is frozen, all the way to where it goes', () => {
   const config = load({});
-  for (const part of [config, config.zookeeper, config.http, config.protection, config.advertise]) {
+  for (const part of [
+    config,
+    config.zookeeper,
+    config.session,
+    config.http,
+    config.protection,
+    config.advertise,
+  ]) {
     expect(Object.isFrozen(part)).toBe(true);
   }
 });
@@ -106,9 +115,15 @@ test.for([
   [{ flags: { 'protection-ratio': '1.5' } }, '--protection-ratio "1.5": give a share above 0'],
   [{ flags: { 'protection-ratio': '0' } }, '--protection-ratio "0": give a share above 0'],
   [{ flags: { 'metrics-services': '-1' } }, '--metrics-services "-1": give a whole number from 0'],
-  [{ flags: { embedded: true } }, '--embedded: the embedded server is not part of this release'],
-  [{ env: { ROLLCALL_DEMO: 'true' } }, 'ROLLCALL_DEMO: demo providers are not part'],
-  [{ flags: { 'data-dir': '/x' } }, '--data-dir "/x": the embedded server is not part'],
+  [
+    { flags: { embedded: true } },
+    '--zookeeper and --embedded exclude each other: leave one of them',
+  ],
+  [{ env: { ROLLCALL_EMBEDDED: 'true' } }, '--zookeeper and --embedded exclude each other'],
+  [{ flags: { 'data-dir': '/x' } }, '--data-dir is about the embedded server: leave it out beside'],
+  [{ env: { ROLLCALL_EMBEDDED_LISTEN: '127.0.0.1:1' } }, '--embedded-listen is about the embedded'],
+  [{ flags: { 'embedded-listen': '2181' } }, '--embedded-listen "2181": an address looks like'],
+  [{ env: { ROLLCALL_DEMO: 'some' } }, 'ROLLCALL_DEMO="some": give true or false'],
   [{ flags: { zookeeper: 'a:1:2' } }, '--zookeeper: the connect string "a:1:2" is not valid'],
   [{ flags: { 'tls-cert': '/nowhere.pem' } }, '--tls-cert needs --tls-key too'],
   [{ flags: { tokens: '/nowhere' } }, '--tokens /nowhere: it cannot be read (ENOENT)'],
@@ -144,15 +159,54 @@ test('a file that is no map, or not to be parsed, is refused by its name', () =>
   );
 });
 
-test('serve without a ZooKeeper says what to give', () => {
-  expect(() => readSettings(ServeFlags, gatherSources({}, {}))).toThrow(
-    '--zookeeper is missing: say which ZooKeeper: --zookeeper host:port',
+function embedded(flags: Record<string, RawValue>, env: Record<string, string> = {}) {
+  return daemonConfig(readSettings(ServeFlags, gatherSources(flags, env)));
+}
+
+test('serve without a ZooKeeper starts none, and says what to give', () => {
+  expect(() => embedded({})).toThrow(
+    /^--zookeeper is missing: say which ZooKeeper: --zookeeper host:port.*or say --embedded/,
+  );
+  expect(() => embedded({ 'data-dir': '/x' }, { ROLLCALL_EMBEDDED: 'false' })).toThrow(
+    '--zookeeper is missing',
+  );
+});
+
+test('the embedded server is on loopback and in memory, if nothing else is said', () => {
+  const listen = { host: '127.0.0.1', port: 2181 };
+  expect(embedded({ embedded: true }).zookeeper).toEqual({ kind: 'embedded', listen });
+});
+
+test('the embedded server is set by the environment and the file, as all is', () => {
+  const config = file(
+    'embedded: true\ndata-dir: /file\nembedded-listen: 127.0.0.1:1\ndemo: true\n',
+  );
+  const env = { ROLLCALL_CONFIG: config, ROLLCALL_DATA_DIR: '/env' };
+  expect(embedded({ 'embedded-listen': '[::1]:3' }, env)).toMatchObject({
+    zookeeper: { kind: 'embedded', listen: { host: '::1', port: 3 }, dataDir: '/env' },
+    demo: true,
+  });
+});
+
+test('others reach the embedded server only when that is said to be meant', () => {
+  const open = { embedded: true, 'embedded-listen': '0.0.0.0:2181' };
+  expect(() => embedded(open)).toThrow(
+    /^--embedded-listen 0\.0\.0\.0:2181: others can reach this address.*--insecure/,
+  );
+  expect(embedded({ ...open, insecure: true }).zookeeper).toMatchObject({
+    listen: { host: '0.0.0.0' },
+  });
+});
+
+test('the embedded server has no TLS', () => {
+  expect(() => embedded({ embedded: true, 'zookeeper-tls-ca': 'ca.pem' })).toThrow(
+    '--zookeeper-tls-ca: the embedded server has no TLS',
   );
 });
 
 test('the auth file gives credentials, and no message ever holds them', () => {
   const auth = file('# who we are\ndigest ann:secret\nbob:sec:ret\n');
-  expect(load({ flags: { 'zookeeper-auth': auth } }).zookeeper.auth).toEqual([
+  expect(load({ flags: { 'zookeeper-auth': auth } }).session.auth).toEqual([
     { scheme: 'digest', credentials: 'ann:secret' },
     { scheme: 'digest', credentials: 'bob:sec:ret' },
   ]);
