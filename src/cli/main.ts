@@ -29,9 +29,12 @@ function fatal(error: unknown): void {
   }
 }
 
-/** `rollcall services | head` is no failure. */
+/** Whether what goes to standard output is of use only when it is whole. */
+let isWhole = false;
+
+/** `rollcall services | head` is no failure; half an export is one. */
 function onStreamError(error: NodeJS.ErrnoException): void {
-  if (error.code === 'EPIPE') process.exit(0);
+  if (error.code === 'EPIPE' && !isWhole) process.exit(0);
   fatal(error);
 }
 
@@ -44,6 +47,12 @@ const terminal: Terminal = {
   keyboard: process.stdin.isTTY,
   print: text => void process.stdout.write(`${text}\n`),
   complain: text => void process.stderr.write(`${text}\n`),
+  write: text =>
+    new Promise(resolve => {
+      isWhole = true;
+      process.stdout.write(text, () => resolve()); // a failure is told to onStreamError
+    }),
+  input: () => process.stdin,
   onSignal(listener) {
     for (const signal of SIGNALS) process.on(signal, listener);
     return () => {

@@ -10,6 +10,7 @@ import { register } from './register.ts';
 import { dev, serve } from './serve.ts';
 import { services } from './services.ts';
 import { EXIT, type Terminal } from './terminal.ts';
+import { tree } from './tree.ts';
 import { watch } from './watch.ts';
 
 export const COMMANDS: readonly Command[] = [
@@ -19,6 +20,7 @@ export const COMMANDS: readonly Command[] = [
   services,
   providers,
   watch,
+  tree,
   doctor,
 ];
 
@@ -31,7 +33,6 @@ const NOT_YET: ReadonlySet<string> = new Set([
   'logs',
   'config',
   'queue',
-  'tree',
 ]);
 
 /** Runs one command line (without the program's name) and resolves with the exit status. Never throws. */

@@ -18,6 +18,10 @@ export interface Terminal {
   print(text: string): void;
   /** Writes one line to standard error. */
   complain(text: string): void;
+  /** Writes to standard output as it is; resolves when more may be written. Who reads must read all of it. */
+  write(text: string): Promise<void>;
+  /** Standard input, as it comes. */
+  input(): AsyncIterable<Uint8Array>;
   /** While there is a listener, these signals do not end the process. The returned function takes it away. */
   onSignal(listener: (signal: StopSignal) => void): () => void;
   /** Ends the process at once. */

@@ -1,6 +1,7 @@
 export {
   aboutFlag,
   boundedDurationFlag,
+  fileFlag,
   flag,
   flagOf,
   integerFlag,

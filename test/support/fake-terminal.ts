@@ -21,6 +21,12 @@ export function fakeTerminal(some: Partial<Terminal> = {}): FakeTerminal {
     keyboard: false,
     print: text => void printed.push(text),
     complain: text => void complaints.push(text),
+    async write(text) {
+      printed.push(text);
+    },
+    async *input() {
+      yield Buffer.alloc(0);
+    },
     onSignal(listener) {
       heard.add(listener);
       return () => void heard.delete(listener);

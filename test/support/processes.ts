@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { closeSync, existsSync, openSync } from 'node:fs';
 import { constants } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'vitest';
@@ -27,6 +27,8 @@ export interface Running extends AsyncDisposable {
 
 export interface RunOptions {
   readonly env?: Readonly<Record<string, string>>;
+  /** A file that is its standard input; default: there is none. */
+  readonly stdin?: string;
 }
 
 /** The end-to-end tests run what is built: they fail clearly when nothing is. */
@@ -51,16 +53,19 @@ export function rollcall(args: readonly string[], options: RunOptions = {}): Run
 export function startProcess(
   program: string,
   args: readonly string[],
-  { env = {} }: RunOptions = {},
+  { env = {}, stdin }: RunOptions = {},
 ): Running {
+  const input = stdin === undefined ? undefined : openSync(stdin, 'r');
   const child = spawn(program, args, {
     cwd: top,
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: [input ?? 'ignore', 'pipe', 'pipe'],
     env: { ...cleanEnv(), ...env },
   });
-  const { pid } = child;
-  if (pid === undefined) throw new Error(`${program} could not be started`);
-  const text = { stdout: collect(child.stdout), stderr: collect(child.stderr) };
+  if (input !== undefined) closeSync(input);
+  const { pid, stdout, stderr } = child;
+  if (pid === undefined || stdout === null || stderr === null)
+    throw new Error(`${program} could not be started`);
+  const text = { stdout: collect(stdout), stderr: collect(stderr) };
   const exited = statusAt(child, 'exit');
   const finished = statusAt(child, 'close');
   const close = async (): Promise<void> => {
