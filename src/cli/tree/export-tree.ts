@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { hasCode, RollcallError } from '../../kernel/errors.ts';
-import type { Acl, Session } from '../../zookeeper/index.ts';
+import type { Acl, NodeData, Session } from '../../zookeeper/index.ts';
 import {
   type ExportedNode,
   type ExportTrailer,
@@ -80,24 +80,41 @@ export async function exportTree(session: Session, plan: ExportPlan): Promise<Ex
 }
 
 async function readNode(session: Session, path: string): Promise<Read> {
+  const answers = await ask(session, path);
+  if (typeof answers === 'string') return { kind: answers };
+  const { data, stat, acl, children } = answers;
+  const life = nodeKind(stat);
+  const mode =
+    life.kind === 'ttl'
+      ? { ttlMs: life.ttlMs }
+      : life.kind === 'container'
+        ? life.kind
+        : 'persistent';
+  const prefix = path === '/' ? '/' : `${path}/`;
+  return {
+    kind: 'node',
+    node: { path, data, acl: wholeAcl(path, acl), mode, counter: sequenceCounter(stat) },
+    children: children.toSorted().map(name => prefix + name),
+  };
+}
+
+interface Answers extends NodeData {
+  readonly acl: readonly Acl[];
+  readonly children: readonly string[];
+}
+
+async function ask(session: Session, path: string): Promise<Answers | 'vanished' | 'ephemeral'> {
   try {
     const { data, stat } = await session.getData(path);
-    const life = nodeKind(stat);
-    if (life.kind === 'ephemeral') return { kind: 'ephemeral' };
+    if (nodeKind(stat).kind === 'ephemeral') return 'ephemeral';
     const hasChildren = stat.numChildren > 0;
     const [{ acl }, { children }] = await Promise.all([
       session.getAcl(path),
       hasChildren ? session.getChildren(path) : { children: [] },
     ]);
-    const mode = life.kind === 'ttl' ? { ttlMs: life.ttlMs } : life.kind;
-    const prefix = path === '/' ? '/' : `${path}/`;
-    return {
-      kind: 'node',
-      node: { path, data, acl: wholeAcl(path, acl), mode, counter: sequenceCounter(stat) },
-      children: children.toSorted().map(name => prefix + name),
-    };
+    return { data, stat, acl, children };
   } catch (error) {
-    if (hasCode(error, 'NO_NODE')) return { kind: 'vanished' };
+    if (hasCode(error, 'NO_NODE')) return 'vanished';
     if (hasCode(error, 'NO_AUTH')) throw unreadable(path, 'it may not be read', error);
     throw error;
   }
