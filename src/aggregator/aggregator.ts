@@ -194,6 +194,7 @@ export async function openAggregator(options: AggregatorOptions): Promise<Aggreg
         id: provider,
         state: view.state,
         known: view.has(service),
+        unreadable: view.unreadable(service),
         ...view.inspect(service, provider),
         history: history.query({ service, id: provider, limit: 50 }),
       }),

@@ -15,6 +15,8 @@ export interface ExplainFacts {
   readonly state: ViewState;
   /** Whether the service has a directory in ZooKeeper. */
   readonly known: boolean;
+  /** Why nothing is known of the service; undefined: something is. */
+  readonly unreadable: string | undefined;
   readonly znodes: Explanation['znodes'];
   readonly provider: ListedProvider | undefined;
   readonly suspect: SuspectProvider | undefined;
@@ -60,7 +62,8 @@ function whyListed(provider: ListedProvider): readonly string[] {
 }
 
 /** What the last thing was that happened to an id that is not there. */
-function whyAbsent({ known, history, id, service }: ExplainFacts): string {
+function whyAbsent({ known, unreadable, history, id, service }: ExplainFacts): string {
+  if (unreadable !== undefined) return `not known: ${unreadable}`;
   const last = history.findLast(({ event }) => event === 'left');
   if (last !== undefined) {
     return `not listed: it left at ${last.at} (${last.cause ?? 'cause unknown'}): ${last.detail}`;

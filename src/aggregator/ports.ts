@@ -101,6 +101,11 @@ export interface View {
   service(name: string): ServiceSnapshot;
   /** Whether the service has a directory. */
   has(name: string): boolean;
+  /**
+   * Why nothing is known of a service: its directory cannot be read (a missing right, for one), and what there was before is not known
+   * either. undefined: what `service` says is so. An empty list would be taken for the truth.
+   */
+  unreadable(service: string): string | undefined;
   services(): ServicesSnapshot;
   consumers(service: string): ConsumersSnapshot;
   topology(): TopologySnapshot;

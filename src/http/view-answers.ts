@@ -59,6 +59,16 @@ export function requireComplete(view: View): ViewState {
   return state;
 }
 
+/** @throws RollcallError VIEW_SYNCING when nothing is known of the service: an empty list would be taken for the truth. */
+export function requireReadable(view: View, service: string): void {
+  const why = view.unreadable(service);
+  if (why === undefined) return;
+  throw new RollcallError(
+    'VIEW_SYNCING',
+    `nothing is known of ${service}: ${why}; give the daemon the right to read it, or ask another replica`,
+  );
+}
+
 export function createViewAnswers(view: View, polls: Polls, metrics: HttpMetrics): ViewAnswers {
   const finish = (
     reply: FastifyReply,

@@ -188,6 +188,7 @@ export function fakeAggregator(): FakeAggregator {
     },
     service,
     has: name => services.has(name),
+    unreadable: () => undefined,
     services: () => list,
     consumers(name) {
       const known = consumers.get(name) ?? { index: 60n, consumers: [] };

@@ -13,6 +13,7 @@ const absent: ExplainFacts = {
   suspect: undefined,
   override: undefined,
   unreadableOverride: undefined,
+  unreadable: undefined,
   history: [],
 };
 const provider = listed('a');

@@ -8,6 +8,7 @@ import { refuse } from '../problem.ts';
 import { PickAnswer } from '../schemas/answers.ts';
 import { ServiceParams, TraitParams } from '../schemas/inputs.ts';
 import { pickedSuspectJson, providerJson } from '../wire.ts';
+import { requireReadable } from '../view-answers.ts';
 
 const Query = z.strictObject({
   strategy: z
@@ -56,6 +57,7 @@ export const pickRoutes: FastifyPluginAsync<RouteContext> = async (app, context)
         refuse({ field: 'key', message: 'strategy=hash needs a key' });
       }
       return context.answers.sendFresh(request, reply, () => {
+        requireReadable(view, service);
         const snapshot = view.service(service);
         const picked = picker.pick(snapshot, { filter, strategy, key });
         if (picked === undefined) {

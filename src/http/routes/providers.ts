@@ -15,6 +15,7 @@ import {
   TraitParams,
 } from '../schemas/inputs.ts';
 import { listJson, providerJson, suspectJson } from '../wire.ts';
+import { requireReadable } from '../view-answers.ts';
 
 const Query = z.strictObject({
   ...PollParams,
@@ -57,6 +58,7 @@ export const providersRoutes: FastifyPluginAsync<RouteContext> = async (app, con
       const key = filterKey(filter);
       const source = {
         read: () => bodies.get(view.service(service), key, snapshot => encode(snapshot, filter)),
+        require: () => requireReadable(view, service),
         subscribe: (wake: () => void) => view.onService(service, wake),
       };
       return context.answers.send(request, reply, source, { index, wait });

@@ -8,7 +8,7 @@ import { filterKey, selectNamed } from '../filters.ts';
 import { mount, NoBody, NoParams } from '../operation.ts';
 import { ServiceAnswer, ServicesAnswer } from '../schemas/answers.ts';
 import { NameInput, PageParams, PollParams, ServiceParams } from '../schemas/inputs.ts';
-import { encodedValue } from '../view-answers.ts';
+import { encodedValue, requireReadable } from '../view-answers.ts';
 import { listJson, serviceItemJson } from '../wire.ts';
 
 const ListQuery = z.strictObject({
@@ -126,6 +126,7 @@ export const servicesRoutes: FastifyPluginAsync<RouteContext> = async (app, cont
         read: () =>
           view.has(service) ? summary(service) : encoded(view.service(service).index, ''),
         require: (to: FastifyReply) => {
+          requireReadable(view, service);
           if (view.has(service)) return;
           to.header('x-rollcall-index', view.service(service).index.toString());
           to.header('x-rollcall-view', view.state.kind);
