@@ -130,11 +130,12 @@ export function settle(
       return pending.finish(note);
     }
     edit.put(path, answer.stat, answer.data);
+    // What is below a path that could not be read is not known either.
+    const deep = need.deep || trust.isUnlisted(path);
     trust.wasRead(answer);
     if (need.list) return settleList(note);
-    if (!strategy.wantsList(answer, need.deep || trust.isUnlisted(path)))
-      return pending.finish(note);
-    pending.putBack(note, { ...LIST, deep: need.deep });
+    if (!strategy.wantsList(answer, deep)) return pending.finish(note);
+    pending.putBack(note, { ...LIST, deep });
   };
 
   for (const note of notes) {

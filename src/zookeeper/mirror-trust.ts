@@ -6,7 +6,7 @@ import type { ReadNode } from './mirror-reads.ts';
 /** Paths that could not be read. What was known of them before stays known. */
 export interface MirrorTrust {
   readonly untrusted: ReadonlyMap<ZnodePath, RollcallError>;
-  /** Whether its list of children could not be read. */
+  /** Whether its list of children could not be read, or not even itself. */
   isUnlisted(path: ZnodePath): boolean;
   readFailed(path: ZnodePath, error: RollcallError): void;
   listFailed(path: ZnodePath, error: RollcallError): void;
@@ -49,7 +49,10 @@ export function mirrorTrust({ logger, onCount }: TrustParts): MirrorTrust {
   return {
     untrusted,
     isUnlisted: path => unlisted.size > 0 && unlisted.has(path),
-    readFailed: distrust,
+    readFailed(path, error) {
+      unlisted.add(path); // who may not be read was not listed either
+      distrust(path, error);
+    },
     listFailed(path, error) {
       unlisted.add(path);
       distrust(path, error);

@@ -35,8 +35,9 @@ test('of a service whose directory may not be read nothing is claimed, least of 
   await writer.setAcl(directory, OPEN, -1);
   await system.aggregator.view.ready();
   await writer.setData(directory, Buffer.from('touched'), -1);
-  await expect
-    .poll(async () => (await system.get('/v1/services/orders/providers')).status)
-    .toBe(200);
-  expect(idsOf((await system.providers('orders')).providers)).toEqual(['o-1']);
+  const ids = async (): Promise<readonly string[] | undefined> => {
+    const { status } = await system.get('/v1/services/orders/providers');
+    return status === 200 ? idsOf((await system.providers('orders')).providers) : undefined;
+  };
+  await expect.poll(ids).toEqual(['o-1']);
 });
