@@ -99,7 +99,9 @@ export function settle(
     if (!roots.has(note.path) && isOther(tree.get(parent), answer))
       pending.note({ ...note, path: parent, need: NODE });
     if (answer?.kind === 'stat') {
-      left(note, answer.stat.pzxid);
+      // It was made again meanwhile: its next read tells of both, in one batch.
+      if (pending.arrived(note.path)?.node === true) pending.putBack(note, NODE);
+      else left(note, answer.stat.pzxid);
       edit.moved(parent, answer.stat);
     } else if (answer?.kind === 'children') {
       if (listed(answer, note).has(nameOf(note.path))) pending.putBack(note, NODE);
