@@ -1,11 +1,9 @@
-import { abortable } from '../../kernel/abort.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { formatDurationMs } from '../../kernel/duration.ts';
-import { errorText, RollcallError } from '../../kernel/errors.ts';
+import { errorText } from '../../kernel/errors.ts';
 import type { Session } from '../../zookeeper/index.ts';
+import { connectedWithin } from '../connect.ts';
 import { fail, type Finding, ok, warn } from './finding.ts';
-
-const CONNECT_WITHIN_MS = 10_000;
 
 /** Waits until there is a session; the finding says in which time, or why there is none. */
 export async function examineSession(
@@ -14,19 +12,11 @@ export async function examineSession(
   clock: Clock,
 ): Promise<readonly Finding[]> {
   const beganMs = clock.nowMs();
-  const limit = new AbortController();
-  const timer = clock.after(CONNECT_WITHIN_MS, () =>
-    limit.abort(new RollcallError('TIMEOUT', `none within ${formatDurationMs(CONNECT_WITHIN_MS)}`)),
-  );
   try {
-    await abortable(session.connected({ signal: limit.signal }), limit.signal);
+    await connectedWithin(session, clock);
   } catch (error) {
-    const { state } = session;
-    const reason = 'reason' in state && state.reason !== undefined ? state.reason : error;
     const remedy = 'see the servers above; with TLS or authentication, see their logs, too';
-    return [fail('session', `no session (${errorText(reason)})`, remedy)];
-  } finally {
-    timer.cancel();
+    return [fail('session', `no session (${errorText(error)})`, remedy)];
   }
   const tookMs = clock.nowMs() - beganMs;
   const established = ok(
