@@ -108,8 +108,9 @@ export function derivedReader(where: Layout): DerivedReader {
     apply(batch) {
       let changed = false;
       for (const change of batch.changes) {
-        const { parent, path, mzxid } = change.node;
+        const { parent } = change.node;
         if (parent !== where.derived && parent !== summaries) continue;
+        const { path, mzxid } = change.node;
         if (change.kind === 'put') changed = put(path, change.data, mzxid) || changed;
         else if (change.kind === 'gone') changed = gone(path, change.zxid) || changed;
       }

@@ -15,8 +15,8 @@ export interface ListedProviders {
 
 /** Its fields as an object's own, for a variant of it. */
 export function plain(provider: ListedProvider): ListedProvider {
-  const { id, record, znode, czxid, mzxid, sessionId, since, override, healthy } = provider;
-  return { id, record, znode, czxid, mzxid, sessionId, since, override, healthy };
+  const { id, record, status, znode, czxid, mzxid, sessionId, since, override, healthy } = provider;
+  return { id, record, status, znode, czxid, mzxid, sessionId, since, override, healthy };
 }
 
 type Tally = { -readonly [K in keyof Omit<ServiceCounts, 'suspects' | 'total'>]: number };
@@ -75,7 +75,7 @@ class Listing implements ListedProviders {
   }
 
   private count(provider: ListedProvider, by: 1 | -1): void {
-    this.tally[provider.record.status] += by;
+    this.tally[provider.status] += by;
     if (provider.healthy === false) this.tally.unhealthy += by;
   }
 }

@@ -5,7 +5,12 @@
  */
 
 import type { WaitOptions } from '../kernel/abort.ts';
-import type { ConsumerRecord, Override, ProviderRecord } from '../registry/index.ts';
+import type {
+  ConsumerRecord,
+  Override,
+  ProviderRecord,
+  ProviderStatus,
+} from '../registry/index.ts';
 
 export type ViewState =
   /** No complete view yet: lookups answer 503 VIEW_SYNCING. */
@@ -19,6 +24,8 @@ export interface ListedProvider {
   readonly id: string;
   /** Effective: weight and status already carry the override (drain → draining, disabled → down). Unknown fields are kept. */
   readonly record: ProviderRecord;
+  /** The record's; who asks for nothing else spares its decoding. */
+  readonly status: ProviderStatus;
   /** The whole path of the znode. */
   readonly znode: string;
   readonly czxid: bigint;

@@ -1,7 +1,10 @@
-import type { ProviderRecord, RejectReason } from '../registry/index.ts';
+import { RollcallError } from '../kernel/errors.ts';
+import type { ProviderRecord, ProviderStatus, RejectReason } from '../registry/index.ts';
 import type { MirrorNode, ZnodePath } from '../zookeeper/index.ts';
 import { IdContest, type Overlap } from './id-contest.ts';
+import { readProviderQuickly } from './plain-record.ts';
 import type { ListedProvider } from './ports.ts';
+import type { Glance } from './record-glance.ts';
 
 /**
  * A znode whose bytes are a provider record: it claims the record's id. It is what is listed, as long as no operator said otherwise:
@@ -9,17 +12,23 @@ import type { ListedProvider } from './ports.ts';
  * znode there is no second copy.
  */
 export class ProviderClaim implements ListedProvider {
-  readonly record: ProviderRecord;
+  readonly id: string;
+  readonly status: ProviderStatus;
   private readonly node: MirrorNode;
+  private known: ProviderRecord | undefined;
 
-  constructor(node: MirrorNode, record: ProviderRecord) {
+  /** @param record of a node that keeps its content it may be read when somebody asks for it. */
+  constructor(node: MirrorNode, { id, status }: Glance, record?: ProviderRecord) {
     this.node = node;
-    this.record = record;
+    this.id = id;
+    this.status = status;
+    this.known = record;
   }
 
-  get id(): string {
-    return this.record.id;
+  get record(): ProviderRecord {
+    return (this.known ??= decoded(this.node));
   }
+
   get znode(): ZnodePath {
     return this.node.path;
   }
@@ -162,5 +171,13 @@ class Claims implements ProviderClaims {
 
 /** What the znode's stat and its parsed record make. */
 export function claimOf(node: MirrorNode, service: string, record: ProviderRecord): ProviderClaim {
-  return new ProviderClaim(node, record.service === service ? record : { ...record, service });
+  const own = record.service === service ? record : { ...record, service };
+  return new ProviderClaim(node, own, own);
+}
+
+/** @throws RollcallError INTERNAL when a glance has accepted what is no record. */
+function decoded({ path, content }: MirrorNode): ProviderRecord {
+  const parsed = content === undefined ? undefined : readProviderQuickly(content);
+  if (parsed?.ok === true) return parsed.record;
+  throw new RollcallError('INTERNAL', `${path} was listed, and holds no provider record`);
 }

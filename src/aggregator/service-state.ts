@@ -1,10 +1,5 @@
 import type { Clock } from '../kernel/clock.ts';
-import {
-  applyOverride,
-  type Override,
-  type ProtectionSettings,
-  type ProviderRecord,
-} from '../registry/index.ts';
+import { applyOverride, type Override, type ProtectionSettings } from '../registry/index.ts';
 import type { MirrorNode } from '../zookeeper/index.ts';
 import { type ListedProviders, listedProviders, plain } from './listed-providers.ts';
 import type { LeaveCause, ListedProvider, ServicesSnapshot, ServiceSnapshot } from './ports.ts';
@@ -85,7 +80,7 @@ export interface ServiceState {
 /** How many rejected znodes, and overrides, of one service are kept for `explain`; more are only counted. */
 const MAX_REJECTED = 1_000;
 
-const saysItGoes = ({ status }: ProviderRecord): boolean =>
+const saysItGoes = ({ status }: Pick<ListedProvider, 'status'>): boolean =>
   status === 'draining' || status === 'down';
 
 export function serviceState(parts: ServiceStateParts): ServiceState {
@@ -167,7 +162,7 @@ class Service implements ServiceState {
     this.rejects.delete(node.path);
     const before = this.claims.remove(node.path);
     if (before === undefined) return;
-    const drained = unread || saysItGoes(before.record);
+    const drained = unread || saysItGoes(before);
     this.refresh(before.id, { how: 'gone', drained }, zxid, step);
   }
 
@@ -293,7 +288,8 @@ class Service implements ServiceState {
     const claim = this.claims.winner(id);
     if (claim === undefined || override === undefined) return claim;
     const { value } = override;
-    return { ...plain(claim), record: applyOverride(claim.record, value), override: value };
+    const record = applyOverride(claim.record, value);
+    return { ...plain(claim), record, status: record.status, override: value };
   }
 
   private enter(after: ListedProvider, step: Step): void {
@@ -326,7 +322,7 @@ class Service implements ServiceState {
     const cause = this.leave(before, how, zxid, step);
     this.memory.left(before.id, { zxid, cause, provider: before });
     if (how.how !== 'gone') return cause;
-    const goes = how.drained || saysItGoes(before.record);
+    const goes = how.drained || saysItGoes(before);
     for (const suspect of this.suspects.vanished(before, goes, providersBefore)) {
       this.tellSuspects(step);
       const facts = this.factsOf(suspect.id, suspect, zxid, step);

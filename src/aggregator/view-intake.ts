@@ -1,7 +1,8 @@
 import { type Layout, readConsumer, readOverride, type RejectReason } from '../registry/index.ts';
 import type { MirrorChange, MirrorNode } from '../zookeeper/index.ts';
 import { readProviderQuickly } from './plain-record.ts';
-import { claimOf } from './provider-claims.ts';
+import { claimOf, ProviderClaim } from './provider-claims.ts';
+import { recordGlance } from './record-glance.ts';
 import type { ServiceEntry } from './service-entry.ts';
 import type { Step } from './service-state.ts';
 import type { ServiceTable } from './service-table.ts';
@@ -32,10 +33,16 @@ const MAX_DETAIL = 300;
 export function viewIntake(parts: ViewIntakeParts): ViewIntake {
   const { table, onRejected } = parts;
   const spotOf = spots(parts.where);
+  const glanceAt = recordGlance();
+
+  /** Providers of one service come one after another. */
+  let last: { readonly entry: ServiceEntry; readonly touched: Touched } | undefined;
 
   const touch = (service: string, touched: Touched): ServiceEntry => {
+    if (last?.touched === touched && last.entry.name === service) return last.entry;
     const entry = table.entry(service);
     touched.services.add(entry);
+    last = { entry, touched };
     return entry;
   };
 
@@ -51,6 +58,8 @@ export function viewIntake(parts: ViewIntakeParts): ViewIntake {
     const isNew = change.previous === undefined;
     if (isNew) state.memory.ledgers.providers.joined(node.czxid);
     state.memory.index.saw(node.mzxid);
+    const glance = node.content === undefined ? undefined : glanceAt(node.content, service);
+    if (glance !== undefined) return state.claim(new ProviderClaim(node, glance), isNew, step);
     const parsed = readProviderQuickly(change.content ?? change.data);
     if (parsed.ok) return state.claim(claimOf(node, service, parsed.record), isNew, step);
     onRejected(parsed.reason);
@@ -125,6 +134,8 @@ export function viewIntake(parts: ViewIntakeParts): ViewIntake {
       case 'service':
         if (isGone) table.went(entry);
         else table.appeared(entry);
+        // Services that went before may be forgotten by now.
+        last = undefined;
         // It moves when it is made, or one of its few directories is: what was in an earlier one may never have been seen.
         memory.missed(isGone ? change.zxid : zxid);
         if (isGone) return;

@@ -9,6 +9,16 @@ const NULL_LENGTH = -1;
 const FIRST_CAPACITY_BYTES = 128;
 const RECENT_LONGS = 3;
 
+/** What `JuteWriter` writes for an int, for `encoded`. */
+export function encodedInt(value: number): string {
+  return String.fromCharCode(
+    (value >>> 24) & 0xff,
+    (value >>> 16) & 0xff,
+    (value >>> 8) & 0xff,
+    value & 0xff,
+  );
+}
+
 /** Writes jute into one growing buffer. */
 export class JuteWriter {
   private buffer: Buffer;
@@ -59,14 +69,10 @@ export class JuteWriter {
     return this;
   }
 
-  /** As `string(head + tail)`, of a head that is encoded already. */
-  stringOf(head: Uint8Array, tail: string): this {
-    const tailBytes = Buffer.byteLength(tail);
-    this.int(head.length + tailBytes);
-    this.room(head.length + tailBytes);
-    this.buffer.set(head, this.used);
-    this.used += head.length;
-    this.used += this.buffer.write(tail, this.used, tailBytes, 'utf8');
+  /** What is encoded already: of each character (U+0000 to U+00FF) one byte. */
+  encoded(bytes: string): this {
+    this.room(bytes.length);
+    this.used += this.buffer.write(bytes, this.used, 'latin1');
     return this;
   }
 
@@ -99,7 +105,7 @@ export class JuteWriter {
  */
 export class JuteReader {
   private readonly buffer: Buffer;
-  private at: number;
+  private offset: number;
   private readonly recent: {
     readonly high: number;
     readonly low: number;
@@ -109,17 +115,22 @@ export class JuteReader {
 
   constructor(buffer: Buffer, offset = 0) {
     this.buffer = buffer;
-    this.at = offset;
+    this.offset = offset;
+  }
+
+  /** Where in `source` is read next. */
+  get at(): number {
+    return this.offset;
   }
 
   get remainingBytes(): number {
-    return this.buffer.length - this.at;
+    return this.buffer.length - this.offset;
   }
 
   int(): number {
     this.need(4);
-    const value = this.buffer.readInt32BE(this.at);
-    this.at += 4;
+    const value = this.buffer.readInt32BE(this.offset);
+    this.offset += 4;
     return value;
   }
 
@@ -129,15 +140,15 @@ export class JuteReader {
    */
   long(): bigint {
     this.need(8);
-    const high = this.buffer.readInt32BE(this.at);
-    const low = this.buffer.readInt32BE(this.at + 4);
+    const high = this.buffer.readInt32BE(this.offset);
+    const low = this.buffer.readInt32BE(this.offset + 4);
     for (const recent of this.recent) {
       if (recent.low !== low || recent.high !== high) continue;
-      this.at += 8;
+      this.offset += 8;
       return recent.value;
     }
-    const value = this.buffer.readBigInt64BE(this.at);
-    this.at += 8;
+    const value = this.buffer.readBigInt64BE(this.offset);
+    this.offset += 8;
     if (this.recent.length < RECENT_LONGS) this.recent.push({ high, low, value });
     else this.recent[this.oldest] = { high, low, value };
     this.oldest = (this.oldest + 1) % RECENT_LONGS;
@@ -148,38 +159,37 @@ export class JuteReader {
   safeLong(): number {
     this.need(8);
     const value =
-      this.buffer.readInt32BE(this.at) * 2 ** 32 + this.buffer.readUInt32BE(this.at + 4);
-    this.at += 8;
+      this.buffer.readInt32BE(this.offset) * 2 ** 32 + this.buffer.readUInt32BE(this.offset + 4);
+    this.offset += 8;
     return value;
   }
 
   bool(): boolean {
     this.need(1);
-    const value = this.buffer[this.at] !== 0;
-    this.at += 1;
+    const value = this.buffer[this.offset] !== 0;
+    this.offset += 1;
     return value;
   }
 
   bytes(): Buffer | undefined {
     const lengthBytes = this.length();
     if (lengthBytes === NULL_LENGTH) return undefined;
-    const copy = Buffer.from(this.buffer.subarray(this.at, this.at + lengthBytes));
-    this.at += lengthBytes;
+    const copy = Buffer.from(this.buffer.subarray(this.offset, this.offset + lengthBytes));
+    this.offset += lengthBytes;
     return copy;
   }
 
-  /** As `bytes`, but only where in `source` they lie; null is an empty place. */
-  span(): { readonly at: number; readonly length: number } {
+  /** Passes over what `bytes` reads. Returns how many bytes lie before `at`, then; null is none. */
+  skipBytes(): number {
     const length = Math.max(0, this.length());
-    const { at } = this;
-    this.at += length;
-    return { at, length };
+    this.offset += length;
+    return length;
   }
 
   /** Passes over so many bytes. */
   skip(bytes: number): void {
     this.need(bytes);
-    this.at += bytes;
+    this.offset += bytes;
   }
 
   /** The whole input, shared. */
@@ -190,8 +200,8 @@ export class JuteReader {
   string(): string | undefined {
     const lengthBytes = this.length();
     if (lengthBytes === NULL_LENGTH) return undefined;
-    const value = this.buffer.toString('utf8', this.at, this.at + lengthBytes);
-    this.at += lengthBytes;
+    const value = this.buffer.toString('utf8', this.offset, this.offset + lengthBytes);
+    this.offset += lengthBytes;
     return value;
   }
 
@@ -208,7 +218,7 @@ export class JuteReader {
 
   /** What is left, for another codec. It shares memory with the input. */
   rest(): Buffer {
-    return this.buffer.subarray(this.at);
+    return this.buffer.subarray(this.offset);
   }
 
   private length(): number {

@@ -87,6 +87,14 @@ export interface Utf8Source {
   toString(encoding: 'utf8'): string;
 }
 
+/** Text that lies in an answer together with others'. It keeps the whole answer in memory. */
+export interface Utf8Part extends Utf8Source {
+  /** The whole answer. */
+  readonly source: Buffer;
+  /** Where in it this begins, in bytes. */
+  readonly at: number;
+}
+
 /** One item's answer of a multiRead. `error` is NO_NODE, NO_AUTH, or what else the server said of this item alone. */
 export type ReadResult =
   | {
@@ -95,7 +103,7 @@ export type ReadResult =
       readonly data: Buffer;
       readonly stat: Stat;
       /** `data` as text, without cutting it out of the answer first. */
-      readonly content?: Utf8Source;
+      readonly content?: Utf8Part;
     }
   /** ZooKeeper's multiRead answers getChildren without a stat. */
   | { readonly kind: 'children'; readonly path: ZnodePath; readonly children: readonly string[] }

@@ -2,7 +2,7 @@ import type { WaitOptions } from '../kernel/abort.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { RollcallError } from '../kernel/errors.ts';
 import type { Logger } from '../kernel/log.ts';
-import type { Utf8Source, ZnodePath } from './api.ts';
+import type { Utf8Part, ZnodePath } from './api.ts';
 
 /**
  * What the mirror knows of a node. Its path is put together when it is asked for (a spread leaves it out): of many siblings, `parent`
@@ -26,6 +26,8 @@ export interface MirrorNode {
   readonly deletions?: number | undefined;
   /** undefined when the mirror was opened with `keepData: false`. */
   readonly data: Buffer | undefined;
+  /** Its data, while the answer that it came in is kept all the same. */
+  readonly content?: Utf8Part;
 }
 
 export type MirrorChange =
@@ -35,7 +37,7 @@ export type MirrorChange =
       /** It may share the memory of a whole answer: copy what is kept. */
       readonly data: Buffer;
       /** The same as `data`, where it can be had as text without being cut out of the answer first. */
-      readonly content?: Utf8Source;
+      readonly content?: Utf8Part | undefined;
       readonly previous: MirrorNode | undefined;
     }
   /** `zxid`: an upper bound of the deletion's zxid (the parent's pzxid, read after it; of a parent that went too: the answer's zxid). */

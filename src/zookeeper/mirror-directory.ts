@@ -1,5 +1,5 @@
 import type { ZnodePath } from './api.ts';
-import type { TreeNode } from './mirror-node.ts';
+import type { KnownNode } from './mirror-node.ts';
 
 /**
  * The known nodes of one directory. Those of a first reading come in one after another, and nobody asks for one of them by its
@@ -9,8 +9,8 @@ export class Directory {
   readonly path: ZnodePath;
   /** What the names take in an answer to `getChildren`. */
   nameBytes = 0;
-  private listed: TreeNode[] = [];
-  private byName: Map<string, TreeNode> | undefined;
+  private listed: KnownNode[] = [];
+  private byName: Map<string, KnownNode> | undefined;
 
   constructor(path: ZnodePath) {
     this.path = path;
@@ -20,7 +20,7 @@ export class Directory {
     return this.byName?.size ?? this.listed.length;
   }
 
-  nodes(): Iterable<TreeNode> {
+  nodes(): Iterable<KnownNode> {
     return this.byName?.values() ?? this.listed;
   }
 
@@ -28,19 +28,19 @@ export class Directory {
     return Array.from(this.nodes(), ({ name }) => name);
   }
 
-  get(name: string): TreeNode | undefined {
+  get(name: string): KnownNode | undefined {
     return this.size === 0 ? undefined : this.index().get(name);
   }
 
   /** Of a name that is known not to be here. */
-  append(node: TreeNode): void {
+  append(node: KnownNode): void {
     this.nameBytes += bytesOf(node.name);
     if (this.byName === undefined) this.listed.push(node);
     else this.byName.set(node.name, node);
   }
 
   /** Returns whether the name is new here. */
-  set(node: TreeNode): boolean {
+  set(node: KnownNode): boolean {
     const byName = this.index();
     const before = byName.size;
     byName.set(node.name, node);
@@ -56,7 +56,7 @@ export class Directory {
     return true;
   }
 
-  private index(): Map<string, TreeNode> {
+  private index(): Map<string, KnownNode> {
     if (this.byName === undefined) {
       this.byName = new Map();
       for (const node of this.listed) this.byName.set(node.name, node);

@@ -14,6 +14,9 @@ interface Movement {
   readonly deletions: number;
 }
 
+/** A node of the tree; what its stat tells of its children is known. */
+export type KnownNode = MirrorNode & Movement;
+
 /**
  * A node of the tree. There may be a million of them: a class, so that the path costs nothing while nobody asks for it.
  */
@@ -53,8 +56,12 @@ export class TreeNode implements MirrorNode {
 }
 
 /** ZooKeeper counts creates and deletes of children together; what is there now was created once more than deleted. */
-export function movementOf({ pzxid, cversion, numChildren }: Stat): Movement {
-  return { pzxid, deletions: (cversion - numChildren) / 2 };
+export function deletionsIn({ cversion, numChildren }: Stat): number {
+  return (cversion - numChildren) / 2;
+}
+
+export function movementOf(stat: Stat): Movement {
+  return { pzxid: stat.pzxid, deletions: deletionsIn(stat) };
 }
 
 export function laterMovement(known: Movement, pzxid: bigint, deletions: number): Movement {

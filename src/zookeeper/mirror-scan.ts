@@ -1,7 +1,7 @@
 import { setMaxListeners } from 'node:events';
 import { deferred } from '../kernel/abort.ts';
 import { lane } from '../kernel/lane.ts';
-import { nextTurn } from '../kernel/turn.ts';
+import { turn } from '../kernel/turn.ts';
 import type { Stat, ZnodePath } from './api.ts';
 import type { MirrorParts } from './mirror-parts.ts';
 import { GONE, type Need, NODE } from './mirror-pending.ts';
@@ -62,14 +62,16 @@ export async function scan(
 
   const take = async (items: readonly ScanItem[], found: readonly Found[]): Promise<void> => {
     either.throwIfAborted();
-    const news: Difference[] = [];
-    items.forEach((item, index) => {
-      const one = found[index];
-      const difference = one && observe(parts, strategy, work, item, one, reason);
-      if (difference !== undefined) news.push(difference);
-    });
-    if (reason === 'cold') return apply(parts, news, reason);
-    for (const one of news) differences.push(one);
+    const edit = parts.tree.edit();
+    for (let index = 0; index < items.length; index += 1) {
+      const [item, one] = [items[index], found[index]];
+      if (item === undefined || one === undefined) continue;
+      const difference = observe(parts, strategy, work, item, one, reason);
+      if (difference === undefined) continue;
+      if (reason === 'cold') applyOne(edit, difference);
+      else differences.push(difference);
+    }
+    if (reason === 'cold') return deliver(parts, edit, reason);
     for (const one of found) unsettled.push(...leftOpen(parts, one));
   };
 
@@ -100,7 +102,7 @@ export async function scan(
     if (reason === 'resync') distrust();
     throw error;
   }
-  if (reason === 'resync') await apply(parts, differences, reason);
+  if (reason === 'resync') await apply(parts, differences);
   return unsettled;
 }
 
@@ -164,22 +166,25 @@ function leftOpen({ tree, roots }: MirrorParts, found: Found): readonly Unsettle
   return tree.get(path) !== undefined || roots.has(path) ? [] : [{ path, need: GONE }];
 }
 
-async function apply(
-  parts: MirrorParts,
-  differences: readonly Difference[],
-  reason: ScanReason,
-): Promise<void> {
+async function apply(parts: MirrorParts, differences: readonly Difference[]): Promise<void> {
   for (let at = 0; at < differences.length && !parts.isClosed(); at += SLICE) {
     const edit = parts.tree.edit();
     for (const one of differences.slice(at, at + SLICE)) applyOne(edit, one);
+    const isLast = at + SLICE >= differences.length;
+    const told = deliver(parts, edit, 'resync');
+    if (!isLast) await told;
+  }
+}
+
+/** Tells of it at once; resolves in the next turn of the event loop, so that what is waiting there comes in between. */
+function deliver(parts: MirrorParts, edit: TreeEdit, reason: ScanReason): Promise<void> {
+  if (!parts.isClosed())
     parts.delivery.deliver(edit, {
       reason,
       watermarkBefore: parts.mark.value(),
       eventAtMs: undefined,
     });
-    if (reason === 'cold' || at + SLICE < differences.length)
-      await new Promise<void>(resolve => void nextTurn(resolve));
-  }
+  return turn();
 }
 
 function applyOne(edit: TreeEdit, difference: Difference): void {

@@ -1,9 +1,16 @@
-import type { Stat, Utf8Source, ZnodePath } from './api.ts';
+import type { Stat, Utf8Part, ZnodePath } from './api.ts';
 import type { MirrorChange, MirrorNode } from './mirror-api.ts';
 import { Directory } from './mirror-directory.ts';
-import { laterMovement, movementOf, type NodePlace, TreeNode } from './mirror-node.ts';
+import {
+  type KnownNode,
+  laterMovement,
+  movementOf,
+  type NodePlace,
+  TreeNode,
+} from './mirror-node.ts';
 import { childOf } from './mirror-paths.ts';
 import type { ReadNode } from './mirror-reads.ts';
+import { NodeAnswer } from './node-answer.ts';
 import { nameOf, parentOf } from './path.ts';
 
 /** The copy itself: pure, no I/O. A child may be known before its parent is. */
@@ -64,14 +71,22 @@ export function mirrorTree(options: { readonly keepData: boolean }): MirrorTree 
     return last;
   };
 
-  const at = ({ parent, name }: NodePlace): TreeNode | undefined => directoryAt(parent)?.get(name);
-  const get = (path: ZnodePath): TreeNode | undefined => at(placeOf(path));
+  const nodeOf = (place: NodePlace, answer: ReadNode): KnownNode => {
+    if (!options.keepData && answer instanceof NodeAnswer)
+      return answer.node(place.parent, place.name);
+    const { stat, data } = answer;
+    const kept = options.keepData ? ownBytes(data) : undefined;
+    return new TreeNode(place, stat, movementOf(stat), kept);
+  };
 
-  const store = (node: TreeNode): void => {
+  const at = ({ parent, name }: NodePlace): KnownNode | undefined => directoryAt(parent)?.get(name);
+  const get = (path: ZnodePath): KnownNode | undefined => at(placeOf(path));
+
+  const store = (node: KnownNode): void => {
     if (directoryFor(node.parent).set(node)) size += 1;
   };
 
-  const drop = (node: TreeNode): void => {
+  const drop = (node: KnownNode): void => {
     const directory = directoryAt(node.parent);
     if (directory?.delete(node.name) !== true) return;
     size -= 1;
@@ -81,7 +96,7 @@ export function mirrorTree(options: { readonly keepData: boolean }): MirrorTree 
   };
 
   /** Of `/` itself, its own parent, nothing is a child of itself. */
-  const childNodes = (path: ZnodePath): readonly TreeNode[] => {
+  const childNodes = (path: ZnodePath): readonly KnownNode[] => {
     const nodes = [...(directories.get(path)?.nodes() ?? [])];
     return path === '/' ? nodes.filter(({ name }) => name !== '') : nodes;
   };
@@ -104,7 +119,7 @@ export function mirrorTree(options: { readonly keepData: boolean }): MirrorTree 
     const movedDirectories = new Set<ZnodePath>();
     const grown = new Set<ZnodePath>();
 
-    const setMovement = (known: TreeNode, pzxid: bigint, deletions = 0): TreeNode => {
+    const setMovement = (known: KnownNode, pzxid: bigint, deletions = 0): KnownNode => {
       const moved = laterMovement(known, pzxid, deletions);
       if (moved.pzxid === known.pzxid && moved.deletions === known.deletions) return known;
       const node = new TreeNode(known, known, moved, known.data);
@@ -114,7 +129,7 @@ export function mirrorTree(options: { readonly keepData: boolean }): MirrorTree 
     };
 
     /** The directory that the last new node was in, with its own node when that is known: the next new one is mostly there, too. */
-    let raised: { readonly path: ZnodePath; readonly node: TreeNode | undefined } | undefined;
+    let raised: { readonly path: ZnodePath; readonly node: KnownNode | undefined } | undefined;
 
     /** A create moved its directory's pzxid to at least this: the directory's index is known without a read of its own. */
     const raise = (path: ZnodePath, czxid: bigint): void => {
@@ -160,8 +175,7 @@ export function mirrorTree(options: { readonly keepData: boolean }): MirrorTree 
         const { stat } = answer;
         if (raised?.node === undefined && raised?.path === childOf(parent, name)) forget();
         const directory = directoryFor(parent);
-        const kept = options.keepData ? ownBytes(answer.data) : undefined;
-        const node = new TreeNode({ parent: directory.path, name }, stat, movementOf(stat), kept);
+        const node = nodeOf({ parent: directory.path, name }, answer);
         directory.append(node);
         size += 1;
         made.push(new Addition(node, answer));
@@ -236,8 +250,8 @@ class Addition {
     return this.answer.data;
   }
 
-  get content(): Utf8Source {
-    return this.answer.content ?? this.answer.data;
+  get content(): Utf8Part | undefined {
+    return this.answer.content;
   }
 }
 

@@ -1,5 +1,7 @@
 import type { JuteReader } from '../kernel/jute.ts';
-import type { ReadRequest, Stat, Utf8Source, ZnodePath } from './api.ts';
+import type { ReadRequest, Stat, Utf8Part, ZnodePath } from './api.ts';
+import { deletionsIn, type KnownNode } from './mirror-node.ts';
+import { childOf } from './mirror-paths.ts';
 
 /** Of `Stat` in ZooKeeper's `zookeeper.jute`. */
 const STAT_BYTES = 68;
@@ -47,14 +49,31 @@ class Frame {
   }
 }
 
-/** A stat that is read out of the answer when it is asked for. */
-class FrameStat implements Stat {
-  private readonly frame: Frame;
-  private readonly at: number;
+/**
+ * One node in a multiRead's answer: its data, and its stat. Nothing is decoded, nor cut out, before it is asked for; it keeps the
+ * whole answer in memory.
+ */
+class InAnswer implements Utf8Part, Stat {
+  readonly at: number;
+  readonly length: number;
+  protected readonly frame: Frame;
 
-  constructor(frame: Frame, at: number) {
+  constructor(frame: Frame, at: number, length: number) {
     this.frame = frame;
     this.at = at;
+    this.length = length;
+  }
+
+  get content(): Utf8Part {
+    return this;
+  }
+
+  get source(): Buffer {
+    return this.frame.bytes;
+  }
+
+  toString(encoding: 'utf8'): string {
+    return this.source.toString(encoding, this.at, this.at + this.length);
   }
 
   get czxid(): bigint {
@@ -68,7 +87,7 @@ class FrameStat implements Stat {
   }
   get ephemeralOwner(): bigint {
     const { view, owners } = this.frame;
-    return owners.take(view.getBigInt64(this.at + AT.ephemeralOwner));
+    return owners.take(view.getBigInt64(this.at + this.length + AT.ephemeralOwner));
   }
   get ctimeMs(): number {
     return this.timeMs(AT.ctime);
@@ -94,35 +113,29 @@ class FrameStat implements Stat {
 
   private zxid(offset: number): bigint {
     const { view, zxids } = this.frame;
-    return zxids.take(view.getBigInt64(this.at + offset));
+    return zxids.take(view.getBigInt64(this.at + this.length + offset));
   }
 
   /** Exact up to 2^53. */
   private timeMs(offset: number): number {
+    const from = this.at + this.length + offset;
     const { view } = this.frame;
-    return view.getInt32(this.at + offset) * 2 ** 32 + view.getUint32(this.at + offset + 4);
+    return view.getInt32(from) * 2 ** 32 + view.getUint32(from + 4);
   }
 
   private int(offset: number): number {
-    return this.frame.view.getInt32(this.at + offset);
+    return this.frame.view.getInt32(this.at + this.length + offset);
   }
 }
 
-/** One node of a multiRead's answer. Nothing is decoded, nor cut out, before it is asked for; it keeps the whole answer in memory. */
-export class NodeAnswer implements Utf8Source {
+/** What the answer says of the node that was asked for. */
+export class NodeAnswer extends InAnswer {
   readonly kind = 'data';
-  readonly stat: Stat;
-  readonly length: number;
   private readonly request: ReadRequest;
-  private readonly frame: Frame;
-  private readonly at: number;
 
   constructor(request: ReadRequest, frame: Frame, at: number, length: number) {
+    super(frame, at, length);
     this.request = request;
-    this.frame = frame;
-    this.at = at;
-    this.length = length;
-    this.stat = new FrameStat(frame, at + length);
   }
 
   get path(): ZnodePath {
@@ -130,15 +143,43 @@ export class NodeAnswer implements Utf8Source {
   }
 
   get data(): Buffer {
-    return this.frame.bytes.subarray(this.at, this.at + this.length);
+    return this.source.subarray(this.at, this.at + this.length);
   }
 
-  get content(): Utf8Source {
+  get stat(): Stat {
     return this;
   }
 
-  toString(encoding: 'utf8'): string {
-    return this.frame.bytes.toString(encoding, this.at, this.at + this.length);
+  /** The node as a mirror without data keeps it. */
+  node(parent: ZnodePath, name: string): KnownNode {
+    return new AnsweredNode(parent, name, this.frame, this.at, this.length);
+  }
+}
+
+/**
+ * A node that nothing has happened to since a first reading: there may be a million, and of most nobody asks for more than the
+ * record, once.
+ */
+class AnsweredNode extends InAnswer implements KnownNode {
+  readonly parent: ZnodePath;
+  readonly name: string;
+
+  constructor(parent: ZnodePath, name: string, frame: Frame, at: number, length: number) {
+    super(frame, at, length);
+    this.parent = parent;
+    this.name = name;
+  }
+
+  get path(): ZnodePath {
+    return childOf(this.parent, this.name);
+  }
+
+  get deletions(): number {
+    return deletionsIn(this);
+  }
+
+  get data(): undefined {
+    return undefined;
   }
 }
 
@@ -146,7 +187,8 @@ export class NodeAnswer implements Utf8Source {
 export function nodeAnswers(body: JuteReader): (request: ReadRequest) => NodeAnswer {
   const frame = new Frame(body.source);
   return request => {
-    const { at, length } = body.span();
+    const length = body.skipBytes();
+    const at = body.at - length;
     body.skip(STAT_BYTES);
     return new NodeAnswer(request, frame, at, length);
   };

@@ -1,5 +1,5 @@
 import type { WaitOptions } from '../kernel/abort.ts';
-import type { JuteReader, JuteWriter } from '../kernel/jute.ts';
+import { encodedInt, type JuteReader } from '../kernel/jute.ts';
 import type {
   NodeChildren,
   NodeData,
@@ -146,16 +146,20 @@ export function multiReadCall(
   return {
     op: OP.multiRead,
     write(writer) {
-      const writePath = pathWriter(chroot, writer);
+      const siblings = siblingReads(chroot);
+      let run = '';
       for (const request of requests) {
-        writer
-          .int(request.kind === 'data' ? OP.getData : OP.getChildren)
-          .bool(false)
-          .int(-1);
-        writePath(request);
-        writer.bool(false);
+        const encoded = siblings(request);
+        if (encoded !== undefined) {
+          run += encoded;
+          continue;
+        }
+        writer.encoded(run);
+        run = '';
+        writer.encoded(request.kind === 'data' ? GET_DATA : GET_CHILDREN);
+        writer.string(chroot.toServer(checkPath(request.path))).bool(false);
       }
-      writer.int(-1).bool(true).int(-1);
+      writer.encoded(run + LAST_ITEM);
     },
     read(body) {
       const readNode = nodeAnswers(body);
@@ -164,24 +168,43 @@ export function multiReadCall(
   };
 }
 
-/** A name that needs no closer look. */
-const PLAIN_NAME = /^(?!\.{1,2}$)[ -.0-~]+$/;
+const itemHeader = (op: number, isLast: boolean): string =>
+  `${encodedInt(op)}${isLast ? '\u0001' : '\0'}${encodedInt(-1)}`;
+const GET_DATA = itemHeader(OP.getData, false);
+const GET_CHILDREN = itemHeader(OP.getChildren, false);
+const LAST_ITEM = itemHeader(-1, true);
+const UNWATCHED = '\0';
 
-/** Writes paths; of siblings that come one after another, their directory is looked at and encoded once. @throws RollcallError INVALID_PATH */
-function pathWriter(chroot: Chroot, writer: JuteWriter): (request: ReadRequest) => void {
-  let last: { readonly parent: ZnodePath; readonly head: Buffer } | undefined;
-  const headOf = (parent: ZnodePath): Buffer => {
-    if (last?.parent !== parent) {
-      const path = chroot.toServer(checkPath(parent));
-      last = { parent, head: Buffer.from(path === '/' ? path : `${path}/`) };
-    }
-    return last.head;
-  };
+/** Names and paths that need no closer look: each character is one byte. */
+const PLAIN_NAME = /^(?!\.{1,2}$)[ -.0-~]+$/;
+const PLAIN_PATH = /^[ -~]+$/;
+
+/**
+ * Encodes the reads of nodes that lie beside each other: what their directory makes of each is put together once, for names of
+ * one length. undefined: it is no such read.
+ *
+ * @throws RollcallError INVALID_PATH
+ */
+function siblingReads(chroot: Chroot): (request: ReadRequest) => string | undefined {
+  let last: { readonly parent: ZnodePath; readonly path: string } | undefined;
+  let head = '';
+  let headFor = -1;
+
   return request => {
     const { parent, name } = request.kind === 'data' ? request : {};
-    if (parent === undefined || name === undefined || !PLAIN_NAME.test(name))
-      writer.string(chroot.toServer(checkPath(request.path)));
-    else writer.stringOf(headOf(parent), name);
+    if (parent === undefined || name === undefined || !PLAIN_NAME.test(name)) return undefined;
+    if (last?.parent !== parent) {
+      const path = chroot.toServer(checkPath(parent));
+      last = { parent, path: path === '/' ? path : `${path}/` };
+      headFor = -1;
+    }
+    if (headFor !== name.length) {
+      const { path } = last;
+      if (!PLAIN_PATH.test(path)) return undefined;
+      head = `${GET_DATA}${encodedInt(path.length + name.length)}${path}`;
+      headFor = name.length;
+    }
+    return head + name + UNWATCHED;
   };
 }
 

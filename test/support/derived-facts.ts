@@ -8,10 +8,13 @@ export interface ProviderFacts extends Partial<ProviderRecordInput> {
 
 /** A listed provider of the service `orders`, with what a test does not care about filled in. */
 export function listed(id: string, facts: ProviderFacts = {}): ListedProvider {
-  const { healthy, sessionId = 0x1n, ...record } = facts;
+  const { healthy, sessionId = 0x1n, ...given } = facts;
+  const plain = { v: 1, id, service: 'orders', address: '10.0.0.5', port: 80 };
+  const record = makeProvider({ ...plain, ...given });
   return {
     id,
-    record: makeProvider({ v: 1, id, service: 'orders', address: '10.0.0.5', port: 80, ...record }),
+    record,
+    status: record.status,
     znode: `/rollcall/services/orders/providers/${id}-0000000000`,
     czxid: 10n,
     mzxid: 10n,

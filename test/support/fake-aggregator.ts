@@ -78,6 +78,7 @@ export function listed(service: string, sketch: ProviderSketch, zxid: bigint): L
   return {
     id: record.id,
     record,
+    status: record.status,
     znode,
     czxid: zxid,
     mzxid: zxid,
