@@ -162,9 +162,13 @@ function mergeNotes(older: Note, newer: Note): Note {
   };
 }
 
-/** After a deletion only what came later counts, and the other way round. */
+/**
+ * After a deletion only what came later counts, and the other way round. Children that came or went after a deletion are those of
+ * another node: what is known of the old one says nothing of it.
+ */
 function mergeNeeds(older: Need, newer: Need): Need {
-  if (newer.gone || older.gone) return newer;
+  if (newer.gone) return newer;
+  if (older.gone) return { ...newer, node: true };
   return {
     node: older.node || newer.node,
     list: older.list || newer.list,

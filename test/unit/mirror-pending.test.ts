@@ -71,6 +71,16 @@ test('the last of a deletion and a creation decides', () => {
   expect([noted.take()?.need, noted.take()?.need]).toEqual([GONE, NODE]);
 });
 
+test('children that come or go after a deletion are those of another node, which is read too', () => {
+  const { noted } = books();
+  noted.note(note('/r/a', GONE, 1n));
+  noted.note(note('/r/a', LIST, 2n));
+  expect(noted.take()).toMatchObject({
+    need: { node: true, list: true, gone: false },
+    mark: 1n,
+  });
+});
+
 test('after missed events a deletion is only a reason to look, and what is new is read whole', () => {
   const { mark, noted } = books();
   noted.note(note('/r/a', GONE, 4n));
