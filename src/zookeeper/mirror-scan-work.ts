@@ -49,8 +49,12 @@ export interface ScanWork {
   addList(path: ZnodePath, children: number): void;
   /** It was not there when it was read: a list that names it later asks for it again. */
   wasMissing(path: ZnodePath): void;
-  /** As many items as one read should have; empty when there is nothing to read now. */
-  take(): readonly ScanItem[];
+  /**
+   * As many items as one read should have; empty when there is nothing to read now.
+   *
+   * @param isIdle nothing is being read: all that was asked for has been answered.
+   */
+  take(isIdle: boolean): readonly ScanItem[];
 }
 
 export function scanWork(parts: MirrorParts, strategy: WatchStrategy): ScanWork {
@@ -66,6 +70,12 @@ export function scanWork(parts: MirrorParts, strategy: WatchStrategy): ScanWork 
   /** Directories of which something was asked for already: their lists must not ask for it once more. */
   const askedIn = new Set<ZnodePath>(unknown.map(parentOf));
   const nodes: Names[] = [];
+  /**
+   * Listed, and not in the tree, although something of their directory was asked for. They may have been in it: a directory that was
+   * made again takes what was below the old one out of the tree, and that may be on its way. Nothing is on its way twice: the
+   * second request would not arm a watch that the first is arming, and what both bring would be taken in twice.
+   */
+  const putOff: Omit<Names, 'isNew'>[] = [];
   let waiting = 0;
   let namesAt = 0;
   let nodeAt = 0;
@@ -84,26 +94,34 @@ export function scanWork(parts: MirrorParts, strategy: WatchStrategy): ScanWork 
     wait({ parent: path, names, isNew: false });
   }
 
-  /** Those of a directory of which something is known, or was asked for already. */
-  const unasked = (parent: ZnodePath, names: readonly string[]): readonly string[] =>
-    names.filter(name => {
-      const path = childOf(parent, name);
-      const wasAsked = tree.get(path) !== undefined || asked.has(path);
-      return !wasAsked || missing.delete(path);
-    });
+  const wasAsked = (path: ZnodePath): boolean =>
+    (tree.get(path) !== undefined || asked.has(path)) && !missing.has(path);
+
+  const takeUpPutOff = (): void => {
+    for (const { parent, names } of putOff.splice(0)) {
+      const unasked = names.filter(name => {
+        const path = childOf(parent, name);
+        return missing.delete(path) || !wasAsked(path);
+      });
+      wait({ parent, names: unasked, isNew: false });
+    }
+  };
 
   return {
     addChildren(parent, names) {
       const isNew = !askedIn.has(parent) && tree.isEmpty(parent);
       askedIn.add(parent);
-      wait({ parent, names: isNew ? names : unasked(parent, names), isNew });
+      if (isNew) return wait({ parent, names, isNew });
+      const unasked = names.filter(name => !wasAsked(childOf(parent, name)));
+      if (unasked.length > 0) putOff.push({ parent, names: unasked });
     },
     addList: (path, children) => void lists.push({ path, children }),
     wasMissing(path) {
       missing.add(path);
       askedIn.add(parentOf(path));
     },
-    take() {
+    take(isIdle) {
+      if (isIdle && waiting === 0 && lists[listAt] === undefined) takeUpPutOff();
       const items: ScanItem[] = [];
       let bytes = 0;
       let names = 0;

@@ -83,7 +83,7 @@ export async function scan(
 
   const advance = (): void => {
     while (flights.size < WINDOW) {
-      const items = work.take();
+      const items = work.take(flights.size === 0);
       if (items.length === 0) break;
       const flight = fly(items)
         .finally(() => flights.delete(flight))
