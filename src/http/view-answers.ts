@@ -39,7 +39,10 @@ export interface ViewAnswers {
     source: ViewSource,
     poll: PollQuery,
   ): FastifyReply | Promise<FastifyReply>;
-  /** The same for what is made anew for each request and is not waited for; its index is the view's watermark, unless one is given. */
+  /**
+   * The same for what is made anew for each request and is not waited for; its index is the view's watermark, unless one is given.
+   * The watermark moves with every write anywhere: in the body it would make the ETag another one though nothing else is.
+   */
   sendFresh(
     request: FastifyRequest,
     reply: FastifyReply,

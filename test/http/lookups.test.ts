@@ -125,6 +125,17 @@ test.each(LOOKUPS.filter(([path]) => !path.endsWith('/pick')))(
   },
 );
 
+test.each(LOOKUPS.filter(([path]) => !path.endsWith('/pick')))(
+  '%s is the same as before when only others were written to',
+  async path => {
+    await using daemon = await populated();
+    const http = supertest(daemon.url);
+    const { etag } = (await http.get(path).expect(200)).headers;
+    daemon.aggregator.setWatermark(5_000n);
+    await http.get(path).set('if-none-match', String(etag)).expect(304);
+  },
+);
+
 test.each(LOOKUPS)('%s is refused while there is no complete view', async path => {
   await using daemon = await populated();
   daemon.aggregator.setState({ kind: 'syncing' });

@@ -23,8 +23,7 @@ export const aggregatorsRoutes: FastifyPluginAsync<RouteContext> = async (app, c
     handle: (_input, request, reply) =>
       answers.sendFresh(request, reply, () => {
         const { self, master, members } = aggregator.aggregators();
-        const index = aggregator.view.watermark;
-        return { json: toJson({ index, self, master: master ?? null, members }) };
+        return { json: toJson({ self, master: master ?? null, members }) };
       }),
   });
 };

@@ -24,7 +24,7 @@ function wallMsOf(since: Since | undefined, clock: Clock): number | undefined {
 
 export const historyRoutes: FastifyPluginAsync<RouteContext> = async (app, context) => {
   const { aggregator, answers, clock } = context;
-  const { history, view } = aggregator;
+  const { history } = aggregator;
 
   mount(app, context, {
     method: 'GET',
@@ -43,7 +43,7 @@ export const historyRoutes: FastifyPluginAsync<RouteContext> = async (app, conte
       answers.sendFresh(request, reply, () => {
         const sinceWallMs = wallMsOf(since, clock);
         const entries = history.query({ service, id, sinceWallMs, limit });
-        return { json: toJson({ index: view.watermark, entries }) };
+        return { json: toJson({ entries }) };
       }),
   });
 };

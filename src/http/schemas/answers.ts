@@ -181,7 +181,7 @@ export const HistoryItem = named(
 
 export const HistoryAnswer = named(
   'History',
-  z.strictObject({ index: Index, entries: z.array(HistoryItem).describe('Newest last.') }),
+  z.strictObject({ entries: z.array(HistoryItem).describe('Newest last.') }),
 );
 
 export const ExplainAnswer = named(
@@ -211,7 +211,6 @@ export const ExplainAnswer = named(
 export const AggregatorsAnswer = named(
   'Aggregators',
   z.strictObject({
-    index: Index,
     self: z.string(),
     master: z.strictObject({ id: z.string(), token: Index }).nullable(),
     members: z.array(
