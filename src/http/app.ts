@@ -1,17 +1,18 @@
-import Fastify, { type FastifyInstance } from 'fastify';
+import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify';
 import type { Registry } from 'prom-client';
 import type { AggregatorPort } from '../aggregator/ports.ts';
 import type { Clock } from '../kernel/clock.ts';
-import { errorText } from '../kernel/errors.ts';
+import { errorText, RollcallError } from '../kernel/errors.ts';
 import type { Logger } from '../kernel/log.ts';
 import { type Random, systemRandom } from '../kernel/random.ts';
 import { createAccess } from './access.ts';
 import type { RouteContext } from './context.ts';
-import { answerUnreadable, errorHandling, installErrorHandling } from './errors.ts';
+import { errorHandling, installErrorHandling } from './errors.ts';
 import { httpMetrics } from './http-metrics.ts';
 import { createLifecycle, type Lifecycle } from './lifecycle.ts';
 import { createCatalog } from './operation.ts';
 import { createPolls } from './polls.ts';
+import { formFault } from './request-form.ts';
 import { aggregatorsRoutes } from './routes/aggregators.ts';
 import { consumersRoutes } from './routes/consumers.ts';
 import { docsRoutes } from './routes/docs.ts';
@@ -29,6 +30,7 @@ import { topologyRoutes } from './routes/topology.ts';
 import { watchRoutes } from './routes/watch.ts';
 import { createStreams, type StreamSettings } from './streams.ts';
 import type { TokenTable } from './tokens.ts';
+import { answerUnreadable, answerWhatNodeKeeps } from './unreadable.ts';
 import { createViewAnswers } from './view-answers.ts';
 
 const KIB = 1024;
@@ -74,6 +76,8 @@ function createFastify(
   { tls, limits = {} }: AppOptions,
   onError: ReturnType<typeof errorHandling>,
 ): FastifyInstance {
+  // `formFault` refuses a request without Host, and in our words.
+  const node = { maxHeaderSize: 16 * KIB, requireHostHeader: false } as const;
   const options = {
     logger: false,
     bodyLimit: 1024 * KIB,
@@ -84,7 +88,7 @@ function createFastify(
     routerOptions: { maxParamLength: 512, ignoreTrailingSlash: false },
     clientErrorHandler: answerUnreadable,
     frameworkErrors: onError.answer,
-    http: { maxHeaderSize: 16 * KIB },
+    http: node,
   } as const;
   // The two differ in the type of the server alone, which no route looks at.
   const app =
@@ -92,24 +96,39 @@ function createFastify(
       ? Fastify(options)
       : (Fastify({
           ...options,
-          https: { ...tls, maxHeaderSize: 16 * KIB },
+          https: { ...tls, ...node },
         }) as unknown as FastifyInstance);
   app.server.maxConnections = limits.maxConnections ?? 50_000;
+  answerWhatNodeKeeps(app.server);
   return app;
 }
 
-/** Only JSON is taken: fastify would otherwise take text as well. Nothing, called JSON, is nothing: many clients say so of a DELETE. */
+/**
+ * Only JSON is taken: fastify would otherwise take text as well. Nothing, called JSON, is nothing: many clients say so of a DELETE.
+ * A field named `__proto__` or `constructor` is one like any other to the parser, so that the schemas, which are strict, refuse it by name.
+ */
 function takeJsonAlone(app: FastifyInstance): void {
   app.removeContentTypeParser('text/plain');
-  const parse = app.getDefaultJsonParser('error', 'error');
+  const parse = app.getDefaultJsonParser('ignore', 'ignore');
   app.addContentTypeParser<string>(
     'application/json',
     { parseAs: 'string' },
     (request, body, done) => {
       if (body === '') done(null, undefined);
+      else if (isPacked(request)) done(packed(), undefined);
       else void parse(request, body, done);
     },
   );
+}
+
+function isPacked({ headers }: FastifyRequest): boolean {
+  const encoding = headers['content-encoding']?.trim().toLowerCase() ?? '';
+  return encoding !== '' && encoding !== 'identity';
+}
+
+function packed(): RollcallError {
+  const text = 'send the body as it is, without Content-Encoding';
+  return new RollcallError('UNSUPPORTED_MEDIA_TYPE', text);
 }
 
 /**
@@ -134,7 +153,13 @@ export function buildApp(options: AppOptions): FastifyInstance {
 
   installErrorHandling(app, errors);
   takeJsonAlone(app);
-  // With a callback: a promise for each request would be felt.
+  // With callbacks: a promise for each request would be felt.
+  app.addHook('onRequest', (request, reply, done) => {
+    const fault = formFault(request.raw);
+    // What else comes on such a connection cannot be told: the body that was held back, or the next request.
+    if (fault !== undefined) reply.header('connection', 'close');
+    done(fault);
+  });
   app.addHook('onResponse', (request, reply, done) => {
     metrics.answered(request, reply);
     done();

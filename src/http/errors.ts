@@ -1,5 +1,4 @@
 import type { IncomingMessage } from 'node:http';
-import type { Socket } from 'node:net';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import {
   errorText,
@@ -10,9 +9,8 @@ import {
 } from '../kernel/errors.ts';
 import type { Logger } from '../kernel/log.ts';
 import type { Catalog } from './operation.ts';
-import { MEANINGS, type Problem, problemOf } from './problem.ts';
-
-const PROBLEM_TYPE = 'application/problem+json; charset=utf-8';
+import { MEANINGS, PROBLEM_TYPE, type Problem, problemOf } from './problem.ts';
+import { pathOfTarget } from './request-form.ts';
 
 /** What fastify itself refuses, in our words. */
 const FRAMEWORK: Readonly<Record<string, readonly [RollcallErrorCode, string]>> = {
@@ -20,7 +18,7 @@ const FRAMEWORK: Readonly<Record<string, readonly [RollcallErrorCode, string]>> 
   FST_ERR_CTP_INVALID_MEDIA_TYPE: ['UNSUPPORTED_MEDIA_TYPE', 'send application/json'],
   FST_ERR_CTP_INVALID_JSON_BODY: ['INVALID_REQUEST', 'body: it is not JSON'],
   FST_ERR_CTP_INVALID_CONTENT_LENGTH: ['INVALID_REQUEST', 'body: its length is not Content-Length'],
-  FST_ERR_BAD_URL: ['INVALID_REQUEST', 'the path is not well percent-encoded'],
+  FST_ERR_BAD_URL: ['INVALID_REQUEST', 'the target is no path, or not well percent-encoded'],
 };
 
 function readFrameworkError(error: unknown): unknown {
@@ -91,38 +89,6 @@ export function installErrorHandling(
   app.setNotFoundHandler((request, reply) => notFound(request, reply));
 }
 
-/** The path without its query: a query may hold what should not be repeated. */
 function pathOf({ raw }: { readonly raw: IncomingMessage }): string {
-  const url = raw.url ?? '/';
-  const end = url.indexOf('?');
-  return end === -1 ? url : url.slice(0, end);
-}
-
-/** What Node's HTTP parser refused, before there was a request. */
-const UNREADABLE: Readonly<Record<string, readonly [number, string, string]>> = {
-  HPE_HEADER_OVERFLOW: [
-    431,
-    'Request header fields too large',
-    'the headers are larger than 16 KiB',
-  ],
-  HPE_INVALID_METHOD: [400, 'Bad request', 'this is not HTTP/1.1, or no method that HTTP knows'],
-  ERR_HTTP_REQUEST_TIMEOUT: [408, 'Request timeout', 'the request did not arrive in time'],
-};
-
-/** Answers a connection whose bytes are no HTTP request, and closes it. */
-export function answerUnreadable(error: NodeJS.ErrnoException, socket: Socket): void {
-  if (error.code === 'ECONNRESET' || !socket.writable) {
-    socket.destroy();
-    return;
-  }
-  const [status, title, detail] = UNREADABLE[error.code ?? ''] ?? [
-    400,
-    'Bad request',
-    'this is not HTTP/1.1',
-  ];
-  const code: RollcallErrorCode = status === 431 ? 'LIMIT_REACHED' : 'INVALID_REQUEST';
-  const body = JSON.stringify({ type: `/docs#${code}`, title, status, detail, code });
-  socket.end(
-    `HTTP/1.1 ${status} ${title}\r\nContent-Type: ${PROBLEM_TYPE}\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
-  );
+  return pathOfTarget(raw.url ?? '/');
 }

@@ -122,6 +122,10 @@ export function mount<P extends z.ZodObject, Q extends z.ZodObject, B extends z.
   });
 }
 
+/** So much is said of what is wrong with one request: a body may have a hundred thousand unknown fields. */
+const MAX_FIELD_ERRORS = 10;
+const MAX_FIELD_NAME = 128;
+
 /** Parses one part of a request. What it made of nothing at all is remembered: most lookups have no query. */
 function reader<S extends z.ZodType>(schema: S, part: 'path' | 'query' | 'body') {
   const ofNothing = part === 'query' ? schema.safeParse({}) : undefined;
@@ -130,7 +134,8 @@ function reader<S extends z.ZodType>(schema: S, part: 'path' | 'query' | 'body')
     // With the values that are wrong: what is missing could not be told from what is of another type.
     const parsed = schema.safeParse(value, { reportInput: true });
     if (parsed.success) return parsed.data;
-    return refuse(...parsed.error.issues.slice(0, 10).flatMap(issue => fieldErrors(issue, part)));
+    const wrong = parsed.error.issues.flatMap(issue => fieldErrors(issue, part));
+    return refuse(...wrong.slice(0, MAX_FIELD_ERRORS));
   };
 }
 
@@ -144,10 +149,17 @@ function fieldErrors(issue: z.core.$ZodIssue, part: string): readonly FieldError
   const within = issue.path.map(String);
   if (issue.code === 'unrecognized_keys') {
     const what = part === 'body' ? 'there is no such field' : 'there is no such parameter';
-    return issue.keys.map(key => ({ field: [...within, key].join('.'), message: what }));
+    const keys = issue.keys.slice(0, MAX_FIELD_ERRORS);
+    return keys.map(key => ({ field: fieldName([...within, key]), message: what }));
   }
   const message = typeMessage(issue, part) ?? issue.message;
-  return [{ field: within.length === 0 ? part : within.join('.'), message }];
+  return [{ field: within.length === 0 ? part : fieldName(within), message }];
+}
+
+function fieldName(path: readonly string[]): string {
+  const name = path.join('.');
+  if (name === '') return '""';
+  return name.length <= MAX_FIELD_NAME ? name : `${name.slice(0, MAX_FIELD_NAME)}…`;
 }
 
 /** Where a word of ours says more than the schema's. Never repeats the value: it may be what nobody else should read. */

@@ -1,5 +1,7 @@
 import { isRollcallError, RollcallError, type RollcallErrorCode } from '../kernel/errors.ts';
 
+export const PROBLEM_TYPE = 'application/problem+json; charset=utf-8';
+
 interface Meaning {
   readonly status: number;
   readonly title: string;
@@ -75,10 +77,15 @@ export interface Problem {
   readonly [extension: string]: unknown;
 }
 
+/** An INVALID_REQUEST that names what is wrong; with a status of its own where 400 is not the one. */
+export function refusal(errors: readonly FieldError[], status?: number): RollcallError {
+  const detail = errors.map(({ field, message }) => `${field}: ${message}`).join('; ');
+  return new RollcallError('INVALID_REQUEST', detail, { details: { errors, status } });
+}
+
 /** @throws always: RollcallError INVALID_REQUEST that names what is wrong. */
 export function refuse(...errors: readonly FieldError[]): never {
-  const detail = errors.map(({ field, message }) => `${field}: ${message}`).join('; ');
-  throw new RollcallError('INVALID_REQUEST', detail, { details: { errors } });
+  throw refusal(errors);
 }
 
 function isFieldErrors(value: unknown): value is readonly FieldError[] {

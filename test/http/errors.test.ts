@@ -1,28 +1,11 @@
-import { connect } from 'node:net';
 import supertest from 'supertest';
 import { expect, test } from 'vitest';
 import { RollcallError } from '../../src/kernel/errors.ts';
 import { eventually } from '../support/eventually.ts';
-import { httpDaemon, type HttpDaemon } from '../support/http-daemon.ts';
+import { httpDaemon } from '../support/http-daemon.ts';
+import { rawAnswer } from '../support/raw-answer.ts';
 
 const PROBLEM = 'application/problem+json; charset=utf-8';
-
-/** What the daemon answers to these bytes, until it closes the connection. */
-async function rawAnswer(daemon: HttpDaemon, bytes: string | Buffer): Promise<string> {
-  const socket = connect(daemon.server.port, '127.0.0.1');
-  let text = '';
-  let closed = false;
-  socket.setEncoding('utf8').on('data', (chunk: string) => {
-    text += chunk;
-  });
-  socket.on('error', () => undefined);
-  socket.on('close', () => {
-    closed = true;
-  });
-  socket.write(bytes);
-  await eventually(() => expect(closed).toBe(true));
-  return text;
-}
 
 test.each([
   '/nowhere',
@@ -110,13 +93,25 @@ test.each([
   '%s is answered with a problem, and the connection closed',
   async (_what, bytes, status) => {
     await using daemon = await httpDaemon();
-    const text = await rawAnswer(daemon, bytes);
+    const text = await rawAnswer(daemon.url, [bytes]);
     expect(text).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
     expect(text).toContain(`Content-Type: ${PROBLEM}`);
     expect(JSON.parse(text.split('\r\n\r\n')[1] ?? '')).toMatchObject({ status });
     await supertest(daemon.url).get('/healthz').expect(200);
   },
 );
+
+test('of ten thousand unknown fields a few are named, and no long name is repeated', async () => {
+  await using daemon = await httpDaemon();
+  const path = '/v1/services/orders/providers/o-1/override';
+  const fields = Array.from({ length: 10_000 }, (_, at) => [`f${at}`, 0]);
+  const many = await supertest(daemon.url).put(path).send(Object.fromEntries(fields)).expect(400);
+  expect(many.body.errors).toHaveLength(10);
+  const long = { weight: 1, ['x'.repeat(10_000)]: 1 };
+  const answer = await supertest(daemon.url).put(path).send(long).expect(400);
+  expect(answer.body.errors[0].field).toMatch(/^x{128}…$/);
+  expect(answer.text.length).toBeLessThan(1_000);
+});
 
 test('garbage in every place leaves the daemon up', async () => {
   await using daemon = await httpDaemon();

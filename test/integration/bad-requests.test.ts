@@ -1,7 +1,7 @@
 import { Agent, request } from 'node:http';
-import { connect } from 'node:net';
 import { expect, onTestFinished, test } from 'vitest';
 import { announce } from '../../src/registry/index.ts';
+import { rawAnswer } from '../support/raw-answer.ts';
 import { seededRandom } from '../support/seeded-random.ts';
 import { testSession } from '../support/session.ts';
 import { ask, idsOf, startSystem, type System } from '../support/system.ts';
@@ -95,6 +95,9 @@ const refusals: readonly (readonly [
   ['an encoding that is none', get('/v1/services/%zz/providers'), 400],
   ['bytes that are no UTF-8', get('/v1/services/%ff%fe/providers'), 400],
   ['an id named ..', get('/v1/explain/orders/..'), 400, 'id'],
+  ['an explanation of a service named ..', get('/v1/explain/../one'), 400, 'service'],
+  ['an explanation of .. in disguise', get('/v1/explain/%2e%2e/one'), 400, 'service'],
+  ['an explanation of a slash in a service', get('/v1/explain/a%2Fb/one'), 400, 'service'],
   ['a stream from a bad id', get('/v1/watch', { 'last-event-id': 'abc' }), 400, 'Last-Event-ID'],
   ['a stream of a service named ..', get('/v1/watch?service=..'), 400, 'service.0'],
   ['a time that is none', get('/v1/history?since=yesterday'), 400, 'since'],
@@ -115,7 +118,16 @@ const refusals: readonly (readonly [
     put(`{"by":${'['.repeat(100_000)}${']'.repeat(100_000)}}`),
     400,
   ],
-  ['a prototype in the body', put('{"weight":1,"__proto__":{"drain":true}}'), 400],
+  ['a prototype in the body', put('{"weight":1,"__proto__":{"drain":true}}'), 400, '__proto__'],
+  [
+    'a constructor in the body',
+    put('{"weight":1,"constructor":{"prototype":{"drain":true}}}'),
+    400,
+    'constructor',
+  ],
+  ['a prototype in the query', get(`${LIST}?__proto__=1`), 400, '__proto__'],
+  ['a field without a name', put({ weight: 1, '': 2 }), 400, '""'],
+  ['a body that is packed', put({ weight: 1 }, { 'content-encoding': 'gzip' }), 415],
 ];
 
 test('whatever is wrong with a request, the answer is a 4xx that says what', async () => {
@@ -135,19 +147,6 @@ test('whatever is wrong with a request, the answer is a 4xx that says what', asy
   expect(providers).toMatchObject([{ weight: 100, status: 'up' }]);
   expect(system.errors).toEqual([]);
 });
-
-/** What comes back of raw bytes, until the other side closes. */
-function rawAnswer(url: string, chunks: Iterable<string | Buffer>): Promise<string> {
-  const { hostname, port } = new URL(url);
-  return new Promise(resolve => {
-    let text = '';
-    const socket = connect({ host: hostname, port: Number(port) });
-    socket.on('data', (chunk: Buffer) => (text += chunk.toString('utf8')));
-    socket.on('error', () => undefined); // what was sent after the refusal is thrown away
-    socket.on('close', () => resolve(text));
-    for (const chunk of chunks) socket.write(chunk);
-  });
-}
 
 const HEAD = `PUT ${OVERRIDE} HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Type: application/json\r\n`;
 
