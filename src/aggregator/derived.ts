@@ -29,8 +29,9 @@ interface Shard {
   known(): DecodedShard | undefined;
 }
 
+/** `bytes` are copied: they may be part of a whole answer, and nobody may look into a shard for hours. */
 function shardOf(bytes: Buffer, mzxid: bigint, before: DecodedShard | undefined): Shard {
-  let undecoded: Buffer | undefined = bytes;
+  let undecoded: Buffer | undefined = Buffer.from(bytes);
   let decoded = before;
   return {
     mzxid,

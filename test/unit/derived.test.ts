@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { derivedReader } from '../../src/aggregator/derived.ts';
 import { encodeOverview, encodeService, encodeShard } from '../../src/aggregator/derive/codec.ts';
 import type { MirrorBatch } from '../../src/zookeeper/index.ts';
@@ -26,17 +26,6 @@ const overview = encodeOverview({
   counts: counts(),
 });
 
-/** Bytes that tell how often they were read as text. */
-function shard(reads: () => void, ...parts: readonly string[]): Buffer {
-  const bytes = encodeShard(parts, 1n);
-  return Object.assign(Buffer.from(bytes), {
-    toString() {
-      reads();
-      return bytes.toString();
-    },
-  });
-}
-
 const put = (path: string, mzxid: bigint, data: Buffer): MirrorBatch => ({
   reason: 'watch',
   watermarkBefore: 0n,
@@ -48,36 +37,50 @@ const put = (path: string, mzxid: bigint, data: Buffer): MirrorBatch => ({
 
 test('a write of one shard costs the decoding of that one, and what says the same keeps its identity', () => {
   const reader = derivedReader(where);
-  const decoded: string[] = [];
+  const decoding = vi.spyOn(JSON, 'parse');
+  onTestFinished(() => decoding.mockRestore());
   const place = (at: string): string => `${where.derived}/summaries/${at}`;
-  const write = (at: string, mzxid: bigint, ...parts: readonly string[]): void => {
-    const data = shard(() => void decoded.push(at), ...parts);
+  const write = (at: string, mzxid: bigint, ...parts: readonly string[]): string => {
+    const data = encodeShard(parts, 1n);
     expect(reader.apply(put(place(at), mzxid, data))).toBe(true);
+    return data.toString();
   };
-  write('2-0', 10n, summary('a'), summary('b'));
-  write('2-1', 11n, summary('c'), summary('d'));
-  expect(decoded).toEqual([]);
+  const decoded = (): readonly string[] => decoding.mock.calls.map(([text]) => text).toSorted();
+  const texts = [
+    write('2-0', 10n, summary('a'), summary('b')),
+    write('2-1', 11n, summary('c'), summary('d')),
+  ];
+  expect(decoded()).toEqual([]);
   const before = reader.snapshot();
   const [a, b, c, d] = before.services;
-  expect(decoded.toSorted()).toEqual(['2-0', '2-1']);
-  decoded.length = 0;
-  write('2-1', 12n, summary('c'), summary('d', 3));
+  expect(decoded()).toEqual(texts);
+  decoding.mockClear();
+  const rewritten = write('2-1', 12n, summary('c'), summary('d', 3));
   const after = reader.snapshot();
   expect(after).not.toBe(before);
   expect([after.service('a'), after.service('c'), after.service('d')?.flaps]).toEqual([a, c, 3]);
   expect(after.service('a')).toBe(a);
   expect(after.service('b')).toBe(b);
   expect(after.service('c')).toBe(c);
-  expect(decoded).toEqual(['2-1']);
+  expect(decoded()).toEqual([rewritten]);
   expect(before.service('d')).toBe(d);
   expect(after.service('nobody')).toBeUndefined();
 });
 
+test('a shard that nobody has looked into yet does not keep the answer that it came in', () => {
+  const reader = derivedReader(where);
+  const data = encodeShard([summary('a', 7)], 1n);
+  const answer = Buffer.concat([Buffer.alloc(1_000), data, Buffer.alloc(1_000)]);
+  const part = answer.subarray(1_000, 1_000 + data.length);
+  reader.apply(put(`${where.derived}/summaries/1-0`, 10n, part));
+  answer.fill(0);
+  expect(reader.snapshot().service('a')?.flaps).toBe(7);
+});
+
 test('while shards of two counts stand side by side, the younger one speaks for a service', () => {
   const reader = derivedReader(where);
-  const nothing = (): void => undefined;
-  reader.apply(put(`${where.derived}/summaries/2-0`, 20n, shard(nothing, summary('a', 2))));
-  reader.apply(put(`${where.derived}/summaries/1-0`, 10n, shard(nothing, summary('a', 1))));
+  reader.apply(put(`${where.derived}/summaries/2-0`, 20n, encodeShard([summary('a', 2)], 1n)));
+  reader.apply(put(`${where.derived}/summaries/1-0`, 10n, encodeShard([summary('a', 1)], 1n)));
   expect(reader.snapshot().service('a')?.flaps).toBe(2);
   expect(reader.snapshot().services.map(({ flaps }) => flaps)).toEqual([2]);
 });
