@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { z } from 'zod';
-import { flag, flagOf, type SettingsSchema } from '../daemon/index.ts';
+import { configFlag, flag, flagOf, type SettingsSchema } from '../daemon/index.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { errorText, RollcallError } from '../kernel/errors.ts';
 import { bodyText, httpGet } from './http-get.ts';
@@ -31,10 +31,7 @@ export const daemonFlags = () =>
       value: 'TOKEN',
       secret: true,
     }),
-    config: flag(z.string().optional(), {
-      help: 'YAML or JSON, with the names of these flags as keys',
-      value: 'FILE',
-    }),
+    config: configFlag(),
   }) satisfies SettingsSchema['shape'];
 
 export interface DaemonClientOptions {

@@ -2,9 +2,7 @@ import { z } from 'zod';
 import {
   optionalFlagOf,
   rootFlag,
-  sessionTimeoutFlag,
   switchFlag,
-  zookeeperSecurityFlags,
   zookeeperTarget,
   type ZooKeeperTarget,
 } from '../daemon/index.ts';
@@ -22,7 +20,7 @@ import { examineServers } from './doctor/servers.ts';
 import { examineOperations, examineSession } from './doctor/session.ts';
 import { examineSizes } from './doctor/sizes.ts';
 import { EXIT } from './terminal.ts';
-import { zookeeperFlag } from './zookeeper-flag.ts';
+import { sessionFlags } from './session-flags.ts';
 
 export const doctor = command({
   name: 'doctor',
@@ -42,10 +40,8 @@ export const doctor = command({
       help: 'look at this daemon, too',
       value: 'URL',
     }),
-    zookeeper: zookeeperFlag(),
+    ...sessionFlags(),
     root: rootFlag(),
-    'session-timeout': sessionTimeoutFlag(),
-    ...zookeeperSecurityFlags(),
     json: switchFlag({ help: 'print JSON, for programs' }),
   }),
   words: [0, 0],

@@ -3,7 +3,7 @@ import { hostname } from 'node:os';
 import { z } from 'zod';
 import {
   boundedDurationFlag,
-  flag,
+  configFlag,
   integerFlag,
   integerHint,
   listFlag,
@@ -12,9 +12,7 @@ import {
   readInteger,
   requiredFlagOf,
   rootFlag,
-  sessionTimeoutFlag,
   textFlag,
-  zookeeperSecurityFlags,
   zookeeperTarget,
 } from '../daemon/index.ts';
 import { announce, makeProvider, type ProviderRecord } from '../registry/index.ts';
@@ -27,7 +25,7 @@ import { readTarget, TARGET_HINT, type Target } from './probe.ts';
 import { serviceName } from './service-name.ts';
 import { tellOfSession } from './session-notes.ts';
 import { runSidecar } from './sidecar.ts';
-import { zookeeperFlag } from './zookeeper-flag.ts';
+import { sessionFlags } from './session-flags.ts';
 import type { CheckPlan } from './watch-check.ts';
 
 /** A ZooKeeper that is away must not keep a finished program's sidecar: the session's end removes the node. */
@@ -72,11 +70,9 @@ const RegisterFlags = z.object({
     value: 'N',
     fallback: '3',
   }),
-  zookeeper: zookeeperFlag(),
+  ...sessionFlags(),
   root: rootFlag(),
-  'session-timeout': sessionTimeoutFlag(),
-  ...zookeeperSecurityFlags(),
-  config: flag(z.string().optional(), { help: 'YAML or JSON with these flags', value: 'FILE' }),
+  config: configFlag(),
 });
 type RegisterSettings = Readonly<z.output<typeof RegisterFlags>>;
 

@@ -1,12 +1,5 @@
 import { z } from 'zod';
-import {
-  fileFlag,
-  integerFlag,
-  sessionTimeoutFlag,
-  switchFlag,
-  zookeeperSecurityFlags,
-  zookeeperTarget,
-} from '../daemon/index.ts';
+import { configFlag, fileFlag, integerFlag, switchFlag, zookeeperTarget } from '../daemon/index.ts';
 import { errorText, hasCode, RollcallError } from '../kernel/errors.ts';
 import { parseConnectString, type Session } from '../zookeeper/index.ts';
 import { usage } from './arguments.ts';
@@ -18,13 +11,11 @@ import { exportTree, type ExportReport, noNode } from './tree/export-tree.ts';
 import { importTree, type ImportReport } from './tree/import-tree.ts';
 import { lookAtNode, nodeJson, nodeText } from './tree/show-node.ts';
 import { makeFile, openStored, type StoredExport, storeInput } from './tree/stored-export.ts';
-import { zookeeperFlag } from './zookeeper-flag.ts';
+import { sessionFlags } from './session-flags.ts';
 
 const schema = z.object({
-  zookeeper: zookeeperFlag(),
-  'session-timeout': sessionTimeoutFlag(),
-  ...zookeeperSecurityFlags(),
-  config: fileFlag({ help: 'YAML or JSON, with the names of these flags as keys' }),
+  ...sessionFlags(),
+  config: configFlag(),
   file: fileFlag({ help: 'export into it, or import from it, instead of the standard streams' }),
   overwrite: switchFlag({ help: 'import: replace nodes that are there with other data or rights' }),
   limit: integerFlag(0, 1_000_000, {

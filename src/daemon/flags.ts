@@ -110,6 +110,9 @@ export const textFlag = (words: Words) =>
 export const fileFlag = (words: Words) =>
   flag(z.string().min(1, 'name a file').optional(), { value: 'FILE', ...words });
 
+export const configFlag = () =>
+  fileFlag({ help: 'YAML or JSON, with the names of these flags as keys' });
+
 export const switchFlag = (words: Words) => flag(z.boolean().default(false), words);
 
 /** Several values: the flag repeated, commas in the environment, a list in the file. */

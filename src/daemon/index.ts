@@ -1,6 +1,7 @@
 export {
   aboutFlag,
   boundedDurationFlag,
+  configFlag,
   fileFlag,
   flag,
   flagOf,

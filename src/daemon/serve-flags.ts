@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import {
   choiceFlag,
+  configFlag,
   durationFlag,
   durationOrOffFlag,
   fileFlag,
@@ -46,7 +47,7 @@ export const ServeFlags = z.object({
     help: 'the address under which other aggregators list this one (default: --http)',
     value: 'HOST:PORT',
   }),
-  config: fileFlag({ help: 'YAML or JSON, with the names of these flags as keys' }),
+  config: configFlag(),
   'log-level': choiceFlag(LOG_LEVELS, { help: 'what is logged', fallback: 'info' }),
 
   protection: choiceFlag(['on', 'off'], {
