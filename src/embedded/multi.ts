@@ -10,7 +10,8 @@ import type { Watcher } from './watches.ts';
 
 const CONTAINER_FLAG = 4;
 
-const IN_MULTI: ReadonlySet<number> = new Set([
+/** The writes that a transaction may hold: all but that of rights. */
+export const IN_MULTI: ReadonlySet<number> = new Set([
   OP.create,
   OP.create2,
   OP.createContainer,

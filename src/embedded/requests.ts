@@ -6,21 +6,12 @@ import type { Caller, WriteRequest } from './decide.ts';
 import { readWrite } from './decode.ts';
 import { bareReply, replyWriter, writeStat } from './encode.ts';
 import { ERROR } from './error-code.ts';
-import { readTransaction, runReads, runTransaction } from './multi.ts';
+import { IN_MULTI, readTransaction, runReads, runTransaction } from './multi.ts';
 import { type Answer, READERS } from './reads.ts';
 import { WATCH_REQUESTS } from './watch-requests.ts';
 import type { Watcher } from './watches.ts';
 
-const WRITES: ReadonlySet<number> = new Set([
-  OP.create,
-  OP.create2,
-  OP.createContainer,
-  OP.createTtl,
-  OP.delete,
-  OP.setData,
-  OP.setAcl,
-  OP.check,
-]);
+const WRITES: ReadonlySet<number> = new Set([...IN_MULTI, OP.setAcl]);
 
 /** Whether this server knows the operation. One that it does not know ends the connection, after an answer that says so. */
 export function isKnown(op: number): boolean {

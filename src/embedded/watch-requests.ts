@@ -4,7 +4,8 @@ import type { Database } from './database.ts';
 import { malformed, readPath } from './decode.ts';
 import { ERROR } from './error-code.ts';
 import type { Answer, Reader } from './reads.ts';
-import { EVENT, type WatchKind, type Watcher } from './watches.ts';
+import type { Znode } from './tree.ts';
+import { EVENT, type EventType, type Watcher, type Watches, type WatchKind } from './watches.ts';
 
 const KINDS: ReadonlyMap<number, WatchKind> = new Map([
   [1, 'children'],
@@ -55,42 +56,51 @@ const setWatches =
     const [data, exist, children] = [paths(), paths(), paths()];
     const persistent = withPersistent ? paths() : [];
     const recursive = withPersistent ? paths() : [];
-    for (const path of data) rearmData(database, caller, path, sinceZxid);
+    for (const path of data) rearm(database, caller, path, DATA, sinceZxid);
     for (const path of exist) rearmExist(database, caller, path);
-    for (const path of children) rearmChildren(database, caller, path, sinceZxid);
+    for (const path of children) rearm(database, caller, path, CHILDREN, sinceZxid);
     for (const path of persistent) database.watches.watchAlways(path, caller, 'persistent');
     for (const path of recursive)
       database.watches.watchAlways(path, caller, 'persistent-recursive');
     return DONE;
   };
 
-function rearmData(
+/** What a one-shot on a node that was there waits for, but for the node's end. */
+interface OneShot {
+  readonly event: EventType;
+  /** The zxid of what it waits for, when that happened last. */
+  readonly happened: (node: Znode) => number;
+  readonly lay: (watches: Watches, path: string, watcher: Watcher) => void;
+}
+
+const DATA: OneShot = {
+  event: EVENT.dataChanged,
+  happened: node => node.mzxid,
+  lay: (watches, path, watcher) => watches.watchData(path, watcher),
+};
+
+const CHILDREN: OneShot = {
+  event: EVENT.childrenChanged,
+  happened: node => node.pzxid,
+  lay: (watches, path, watcher) => watches.watchChildren(path, watcher),
+};
+
+function rearm(
   { tree, watches }: Database,
   watcher: Watcher,
   path: string,
+  { event, happened, lay }: OneShot,
   since: number,
 ): void {
   const node = tree.find(path);
   if (node === undefined) watcher.notify(EVENT.deleted, path);
-  else if (node.mzxid > since) watcher.notify(EVENT.dataChanged, path);
-  else watches.watchData(path, watcher);
+  else if (happened(node) > since) watcher.notify(event, path);
+  else lay(watches, path, watcher);
 }
 
 function rearmExist({ tree, watches }: Database, watcher: Watcher, path: string): void {
   if (tree.find(path) === undefined) watches.watchData(path, watcher);
   else watcher.notify(EVENT.created, path);
-}
-
-function rearmChildren(
-  { tree, watches }: Database,
-  watcher: Watcher,
-  path: string,
-  since: number,
-): void {
-  const node = tree.find(path);
-  if (node === undefined) watcher.notify(EVENT.deleted, path);
-  else if (node.pzxid > since) watcher.notify(EVENT.childrenChanged, path);
-  else watches.watchChildren(path, watcher);
 }
 
 export const WATCH_REQUESTS: ReadonlyMap<number, Reader> = new Map([
