@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import type { Feed, FeedBatch, FeedSubscription } from '../aggregator/ports.ts';
 import type { Clock } from '../kernel/clock.ts';
+import { onClosed } from './client-signal.ts';
 import { batchChunks, goodbye, HEARTBEAT, retryHint } from './sse.ts';
 
 export interface StreamRequest {
@@ -110,7 +111,6 @@ export function openStream(response: ServerResponse, options: StreamOptions): St
     }
   };
 
-  response.on('close', stop);
   response.on('error', drop);
   response.on('drain', () => {
     blockedSinceMs = undefined;
@@ -122,9 +122,8 @@ export function openStream(response: ServerResponse, options: StreamOptions): St
   const opened = feed.subscribe({ services, resumeFrom, onBatch, onEnd });
   if (ended) opened.close();
   else subscription = opened;
-  // Who went away before we listened is not heard to go.
-  if (response.destroyed) stop();
-  else begin();
+  onClosed(response, stop);
+  if (!ended) begin();
   return { tick, leave };
 }
 

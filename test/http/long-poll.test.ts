@@ -1,4 +1,5 @@
 import { request } from 'node:http';
+import { connect } from 'node:net';
 import supertest from 'supertest';
 import { expect, test } from 'vitest';
 import { type Clock, systemClock } from '../../src/kernel/clock.ts';
@@ -259,6 +260,17 @@ test('a client that goes away is forgotten', async () => {
   await free(daemon);
   const series = `rollcall_http_request_seconds_count{route="/v1/services/:service/providers",method="GET",status="499"} 1`;
   await eventually(async () => expect(await daemon.registry.metrics()).toContain(series));
+});
+
+test('of requests that were sent ahead on one connection none is held once it has gone', async () => {
+  await using daemon = await httpDaemon();
+  daemon.aggregator.setService('orders', [{ id: 'o-1' }], 101n);
+  const socket = connect(daemon.server.port, '127.0.0.1');
+  const line = `GET ${PATH}?index=101&wait=5m HTTP/1.1\r\nHost: a\r\n\r\n`;
+  socket.write(line.repeat(20));
+  await eventually(() => expect(daemon.aggregator.listening).toBe(20));
+  socket.destroy();
+  await free(daemon);
 });
 
 test('only so many requests are held; one more is refused, and room is made when one ends', async () => {

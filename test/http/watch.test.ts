@@ -180,6 +180,16 @@ test('a client that goes away ends its subscription', async () => {
   await eventually(() => expect(daemon.aggregator.feed.subscribers).toBe(0));
 });
 
+test('of streams that were asked for ahead on one connection none is left once it has gone', async () => {
+  await using daemon = await httpDaemon();
+  const { feed } = daemon.aggregator;
+  const socket = connect(daemon.server.port, '127.0.0.1');
+  socket.write('GET /v1/watch HTTP/1.1\r\nHost: a\r\n\r\n'.repeat(20));
+  await eventually(() => expect(feed.subscribers).toBe(20));
+  socket.destroy();
+  await eventually(() => expect(feed.subscribers).toBe(0));
+});
+
 test('the subscriber that the feed gave up as slow is cut off, without a goodbye', async () => {
   await using daemon = await httpDaemon();
   await using client = await sseClient(`${daemon.url}/v1/watch`);

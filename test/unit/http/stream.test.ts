@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http';
+import { Socket } from 'node:net';
 import { Writable } from 'node:stream';
 import { expect, test } from 'vitest';
 import type { FeedEvent, FeedOptions } from '../../../src/aggregator/ports.ts';
@@ -9,6 +10,7 @@ import { listed } from '../../support/fake-aggregator.ts';
 /** A response whose client takes one write when it is told to. */
 class Taking extends Writable {
   headersSent = false;
+  readonly req = { socket: new Socket() };
   text = '';
   private taken: (() => void) | undefined;
 
