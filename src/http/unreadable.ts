@@ -2,6 +2,7 @@ import type { IncomingMessage, Server } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { RollcallErrorCode } from '../kernel/errors.ts';
+import { isAwaited } from './client-signal.ts';
 import { PROBLEM_TYPE } from './problem.ts';
 
 interface Refused {
@@ -42,8 +43,12 @@ const NO_TUNNEL: Refused = {
   code: 'METHOD_NOT_ALLOWED',
 };
 
-/** The last answer on a connection, where there is no reply that could carry it. */
+/** The last answer on a connection, where there is no reply that could carry it. Nothing is said where it would be taken for another answer. */
 function endWith(socket: Duplex, { status, title, detail, code }: Refused, more = ''): void {
+  if (isAwaited(socket)) {
+    socket.destroy();
+    return;
+  }
   const body = JSON.stringify({ type: `/docs#${code}`, title, status, detail, code });
   socket.end(
     `HTTP/1.1 ${status} ${title}\r\n${more}Content-Type: ${PROBLEM_TYPE}\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,

@@ -1,5 +1,6 @@
 import supertest from 'supertest';
 import { expect, test } from 'vitest';
+import { eventually } from '../support/eventually.ts';
 import { httpDaemon } from '../support/http-daemon.ts';
 import { rawAnswer } from '../support/raw-answer.ts';
 
@@ -88,3 +89,21 @@ test.each([
   expect(text).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
   expect(text).toContain(part);
 });
+
+test.each([
+  ['a stream', '/v1/watch'],
+  ['a held request', '/v1/services/orders/providers?index=9000&wait=5m'],
+])(
+  'what is no HTTP behind %s ends the connection, and is not answered in its place',
+  async (_, path) => {
+    await using daemon = await httpDaemon();
+    daemon.aggregator.setService('orders', [{ id: 'o-1' }]);
+    const text = await rawAnswer(daemon.url, [
+      head(`GET ${path} HTTP/1.1`, 'Host: a'),
+      'garbage\r\n\r\n',
+    ]);
+    expect(text).not.toContain('INVALID_REQUEST');
+    await eventually(() => expect(daemon.aggregator.listening).toBe(0));
+    expect(daemon.aggregator.feed.subscribers).toBe(0);
+  },
+);
