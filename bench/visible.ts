@@ -74,6 +74,8 @@ async function startObserver(
 }
 
 interface Latencies {
+  /** Until whoever made the change was told that it is made: nobody else can know of it much earlier. */
+  readonly written: { readonly join: number[]; readonly leave: number[] };
   readonly join: Record<Observer, number[]>;
   readonly leave: Record<Observer, number[]>;
   readonly death: Record<Observer, number[]>;
@@ -125,12 +127,16 @@ async function joinsAndLeaves(session: Session, turn: Turn): Promise<void> {
     await systemClock.sleep(QUIET_MS);
     const joinedAtMs = wallNowMs();
     const { path } = await join(session, directory, index);
+    const joinWrittenMs = wallNowMs() - joinedAtMs;
     const joined = await latencies(turn, id, true, joinedAtMs);
     await systemClock.sleep(QUIET_MS);
     const leftAtMs = wallNowMs();
     await session.remove(path, -1);
+    const leaveWrittenMs = wallNowMs() - leftAtMs;
     const left = await latencies(turn, id, false, leftAtMs);
     if (sample < 0) continue;
+    into.written.join.push(joinWrittenMs);
+    into.written.leave.push(leaveWrittenMs);
     observers.forEach((by, at) => {
       into.join[by].push(joined[at] ?? Number.NaN);
       into.leave[by].push(left[at] ?? Number.NaN);
@@ -195,7 +201,8 @@ async function measure(size: number): Promise<Latencies> {
   const load = { root: '/rollcall', services: 1, perService: size };
   const sessions = await registerLoad(servers, load);
   const directory = layout().providers(serviceName(0));
-  const into: Latencies = { join: nobody(), leave: nobody(), death: nobody() };
+  const written = { join: [], leave: [] };
+  const into: Latencies = { written, join: nobody(), leave: nobody(), death: nobody() };
   const writer = await openSession({ servers, timeoutMs: 10_000 });
   await writer.connected();
   await warmUp(writer, directory);
@@ -227,7 +234,19 @@ function rows(size: number, found: Latencies): Row[] {
       quantile(found[what].rest, 0.5),
     ];
     const limit = what === 'death' ? 10 : 5;
+    const written: Row[] =
+      what === 'death'
+        ? []
+        : [
+            {
+              what: `${what}, ${size}: the write's own answer p50`,
+              ours: quantile(found.written[what], 0.5),
+              anchor: bare,
+              unit: 'ms',
+            },
+          ];
     return [
+      ...written,
       {
         what: `${what}, ${size}: view p50`,
         ours,
