@@ -28,8 +28,8 @@ export interface MasterSummaries {
   readonly leaving: Map<ZnodePath, bigint>;
 }
 
-/** How many providers' worth of services is derived in one turn. */
-const PROVIDERS_A_TURN = 5_000;
+/** How many providers' worth of services is derived in one turn: most records are decoded for the first time here. */
+const PROVIDERS_A_TURN = 2_000;
 
 type ServiceLine = ServicesSnapshot['services'][number];
 type Lines = ReadonlyMap<string, ServiceLine>;
@@ -81,6 +81,16 @@ export function masterSummaries(options: MasterSummariesOptions): MasterSummarie
     }
   };
 
+  /** Of a large service the records are decoded in parts, before all of them are asked for in one piece. */
+  const decode = async (name: string): Promise<void> => {
+    const { providers } = view.service(name);
+    for (let at = 0; at + PROVIDERS_A_TURN < providers.length; at += PROVIDERS_A_TURN) {
+      for (const provider of providers.slice(at, at + PROVIDERS_A_TURN)) void provider.record;
+      await turn();
+      signal.throwIfAborted();
+    }
+  };
+
   const swept = (): readonly string[] => {
     const nowMs = clock.nowMs();
     if (nowMs - sweptMs < sweepEveryMs) return [];
@@ -96,6 +106,7 @@ export function masterSummaries(options: MasterSummariesOptions): MasterSummarie
       lines = now;
       let providers = 0;
       for (const name of names) {
+        if (!services.has(name)) await decode(name);
         derive(name);
         providers += 10 + (now.get(name)?.counts.total ?? 0);
         if (providers < PROVIDERS_A_TURN) continue;

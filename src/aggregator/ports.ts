@@ -26,6 +26,8 @@ export interface ListedProvider {
   readonly record: ProviderRecord;
   /** The record's; who asks for nothing else spares its decoding. */
   readonly status: ProviderStatus;
+  /** What `JSON.stringify(record)` gives, where that is at hand without decoding the record; none but its own fields are in it. */
+  readonly recordJson?: string | undefined;
   /** The whole path of the znode. */
   readonly znode: string;
   readonly czxid: bigint;

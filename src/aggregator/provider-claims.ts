@@ -29,6 +29,10 @@ export class ProviderClaim implements ListedProvider {
     return (this.known ??= decoded(this.node));
   }
 
+  get recordJson(): string | undefined {
+    return this.known === undefined ? this.node.content?.toString('utf8') : undefined;
+  }
+
   get znode(): ZnodePath {
     return this.node.path;
   }

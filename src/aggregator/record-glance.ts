@@ -9,7 +9,8 @@ export interface Glance {
 
 const CHAR = String.raw`[ !#-\[\]-~]`;
 const text = (max: number): string => `"${CHAR}{0,${max}}"`;
-const key = (max: number): string => `"(?!__proto__")${CHAR}{0,${max}}"`;
+/** Keys that look like numbers change places when they are parsed. */
+const key = (max: number): string => String.raw`"(?!__proto__"|\d)${CHAR}{0,${max}}"`;
 const PORT = String.raw`(?:[1-9]\d{0,3}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d{2}|655[0-2]\d|6553[0-5])`;
 const mapOf = (name: string, value: string): string =>
   String.raw`\{(?:${name}:${value}(?:,${name}:${value})*)?\}`;
@@ -47,7 +48,8 @@ function statusAt(json: string, at: number): ProviderStatus {
 /**
  * Tells of a record what must be known at once, without decoding it: a cold start brings a hundred thousand, of most of which
  * nobody asks for more than their number. undefined: it takes a closer look. What is told here, `readProviderQuickly` tells of the
- * same bytes, which it accepts.
+ * same bytes, which it accepts, and of the record that it gives `JSON.stringify` makes the same bytes (but for a key that is there
+ * twice, which no encoder writes).
  */
 export function recordGlance(): (part: Utf8Part, service: string) => Glance | undefined {
   /** Of the answer that was looked at last: the next record is mostly in the same one. */

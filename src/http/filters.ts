@@ -43,10 +43,11 @@ export function selectProviders(snapshot: ServiceSnapshot, filter: ListFilter): 
   const traits = traitTest(filter);
   const include = filter.include ?? [];
   const states = new Set<ProviderStatus | 'unhealthy'>([...(filter.status ?? ['up']), ...include]);
-  const wanted = ({ record, healthy }: ListedProvider): boolean =>
-    states.has(record.status) &&
-    (healthy !== false || states.has('unhealthy')) &&
-    (traits === undefined || traits(record));
+  // The record itself is only asked for where that is needed: it may still be to be decoded.
+  const wanted = (provider: ListedProvider): boolean =>
+    states.has(provider.status) &&
+    (provider.healthy !== false || states.has('unhealthy')) &&
+    (traits === undefined || traits(provider.record));
   const suspects =
     traits === undefined
       ? snapshot.suspects

@@ -36,7 +36,11 @@ function extended(record: object, additions: Additions): string {
     if (Object.hasOwn(record, field)) return JSON.stringify({ ...record, ...additions });
   }
   // No copy of the record: of ten thousand, that is felt.
-  return `${JSON.stringify(record).slice(0, -1)},${JSON.stringify(additions).slice(1)}`;
+  return joined(JSON.stringify(record), additions);
+}
+
+function joined(recordJson: string, additions: Additions): string {
+  return `${recordJson.slice(0, -1)},${JSON.stringify(additions).slice(1)}`;
 }
 
 function providerAdditions({ znode, czxid, since, override, healthy }: ListedProvider): Additions {
@@ -44,9 +48,13 @@ function providerAdditions({ znode, czxid, since, override, healthy }: ListedPro
   return { znode, czxid: czxid.toString(), since, override, healthy, suspect: undefined };
 }
 
-export const providerJson = remembered<ListedProvider>(provider =>
-  extended(provider.record, providerAdditions(provider)),
-);
+export const providerJson = remembered<ListedProvider>(provider => {
+  const additions = providerAdditions(provider);
+  const { recordJson } = provider;
+  return recordJson === undefined
+    ? extended(provider.record, additions)
+    : joined(recordJson, additions);
+});
 
 export const suspectJson = remembered<SuspectProvider>(suspect => {
   const { vanishedAt, heldUntil, reason } = suspect;

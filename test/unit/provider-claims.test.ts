@@ -1,9 +1,11 @@
 import { expect, test } from 'vitest';
 import { ProviderClaim, providerClaims } from '../../src/aggregator/provider-claims.ts';
-import { compareClaims } from '../../src/registry/index.ts';
+import { providerJson } from '../../src/http/wire.ts';
+import { compareClaims, encodeRecord, makeProvider } from '../../src/registry/index.ts';
 import { listed } from '../support/derived-facts.ts';
 import { mirrorNode } from '../support/mirror-node.ts';
 import { seededRandom } from '../support/seeded-random.ts';
+import { partOf } from '../support/utf8-part.ts';
 
 const { record } = listed('a');
 
@@ -22,7 +24,7 @@ function claim(
       return BigInt(czxid);
     },
   });
-  return new ProviderClaim(node, record);
+  return new ProviderClaim(node, record, record);
 }
 
 test('whatever comes and goes, the youngest speaks, and the longest overlap is that of the oldest two sessions', () => {
@@ -73,4 +75,36 @@ test.each([
   }
   expect(reads).toBeLessThan(count * 60);
   expect(claims.winner('a')?.znode).toContain('/n-1');
+});
+
+test('a provider is answered with the same bytes whether its record was decoded or not', () => {
+  const written = encodeRecord(
+    makeProvider({
+      v: 1,
+      id: 'a',
+      service: 'orders',
+      address: '10.0.0.5',
+      port: 80,
+      tags: ['canary'],
+      metadata: { rack: 'r7' },
+      registeredAt: '2026-01-01T00:00:00.000Z',
+    }),
+  );
+  const node = mirrorNode('/rollcall/services/orders/providers/a-0000000001', {
+    czxid: 7n,
+    content: partOf(written),
+  });
+  const claim = (): ProviderClaim => new ProviderClaim(node, { id: 'a', status: 'up' });
+  const [glanced, asked] = [claim(), claim()];
+  expect(asked.record.metadata).toEqual({ rack: 'r7' });
+  expect(asked.recordJson).toBeUndefined();
+  expect(glanced.recordJson).toBe(written.toString());
+  expect(providerJson(glanced)).toBe(providerJson(asked));
+});
+
+test('a claim whose content is no record says which node it is of when it is asked for it', () => {
+  const path = '/rollcall/services/orders/providers/a-0000000001';
+  const node = mirrorNode(path, { content: partOf(Buffer.from('{}')) });
+  const claim = new ProviderClaim(node, { id: 'a', status: 'up' });
+  expect(() => claim.record).toThrow(path);
 });
