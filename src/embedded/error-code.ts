@@ -14,6 +14,7 @@ export const ERROR = {
   invalidAcl: -114,
   authFailed: -115,
   noWatcher: -121,
+  reconfigDisabled: -123,
 } as const;
 
 export type ErrorCode = (typeof ERROR)[keyof typeof ERROR];

@@ -20,7 +20,8 @@ export function isKnown(op: number): boolean {
     READERS.has(op) ||
     WATCH_REQUESTS.has(op) ||
     op === OP.multi ||
-    op === OP.multiRead
+    op === OP.multiRead ||
+    op === OP.reconfig
   );
 }
 
@@ -47,6 +48,10 @@ function answerTo(
   op: number,
   body: JuteReader,
 ): Answer {
+  if (op === OP.reconfig) {
+    database.burn();
+    return ERROR.reconfigDisabled;
+  }
   const read =
     READERS.get(op) ?? WATCH_REQUESTS.get(op) ?? (op === OP.multiRead ? runReads : undefined);
   try {

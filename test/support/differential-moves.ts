@@ -59,7 +59,7 @@ export type Step =
       readonly child: readonly string[];
     }
   | { readonly kind: 'auth'; readonly user: string }
-  | { readonly kind: 'whoAmI' }
+  | { readonly kind: 'whoAmI' | 'reconfig' }
   | { readonly kind: 'reconnect' }
   | { readonly kind: 'renew' };
 
@@ -237,7 +237,10 @@ const step: fc.Arbitrary<Step> = fc.oneof(
       user: fc.constantFrom('u:p', 'v:q', 'w'),
     }),
   },
-  { weight: 1, arbitrary: fc.record({ kind: fc.constant('whoAmI' as const) }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({ kind: fc.constantFrom('whoAmI' as const, 'reconfig' as const) }),
+  },
   {
     weight: 1,
     arbitrary: fc.constantFrom({ kind: 'reconnect' as const }, { kind: 'renew' as const }),

@@ -80,6 +80,10 @@ export function perform(
       );
     case 'whoAmI':
       return client.call(OP.whoAmI);
+    case 'reconfig':
+      return client.call(OP.reconfig, writer =>
+        writer.string('server.2=127.0.0.1:1:2').string(undefined).string(undefined).long(-1n),
+      );
     default:
       return each satisfies never;
   }

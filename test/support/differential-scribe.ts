@@ -82,6 +82,7 @@ export function scribeOf(root: string, base: bigint, owners: ReadonlyMap<bigint,
       case 'setWatches':
       case 'auth':
       case 'check':
+      case 'reconfig':
         return `${from.rest().length} bytes`;
       default:
         return each satisfies never;
