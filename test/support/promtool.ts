@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process';
+import { aptInstall } from './apt.ts';
 
 export interface PromtoolVerdict {
   readonly status: number | null;
@@ -10,10 +11,8 @@ export function checkMetrics(page: Buffer | string): PromtoolVerdict {
   const check = () =>
     spawnSync('promtool', ['check', 'metrics'], { input: page, encoding: 'utf8' });
   let checked = check();
-  if (checked.error !== undefined && process.getuid?.() === 0) {
-    // A new machine has no package lists, or old ones.
-    spawnSync('apt-get', ['update']);
-    spawnSync('apt-get', ['install', '-y', '--no-install-recommends', 'prometheus']);
+  if (checked.error !== undefined) {
+    aptInstall('prometheus');
     checked = check();
   }
   if (checked.error !== undefined) {
