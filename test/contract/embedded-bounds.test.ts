@@ -204,7 +204,7 @@ test('one request cannot ask for more than fits the memory', async () => {
   expect(await client.next()).toBeUndefined();
 });
 
-test('idle connections cost little, and no more than so many are taken', async () => {
+test('no more connections are taken than may be, and there is room again when they go', async () => {
   await using server = await startEmbedded({ maxConnections: 1_500 });
   const sockets: Socket[] = [];
   for (let count = 0; count < 1_600; count += 1) {

@@ -14,10 +14,15 @@ const support = (name: string): string => fileURLToPath(new URL(name, import.met
 
 /** Resolves when it serves clients. It ends with this process. */
 export async function startEmbeddedProcess(
-  options: { readonly dataDir?: string; readonly port?: number } = {},
+  options: {
+    readonly dataDir?: string;
+    readonly port?: number;
+    readonly maxSessionTimeoutMs?: number;
+  } = {},
 ): Promise<EmbeddedProcess> {
-  const { dataDir = '', port: wanted = 0 } = options;
-  const args = [support('run.mjs'), support('embedded-owner.ts'), dataDir, String(wanted)];
+  const { dataDir = '', port: wanted = 0, maxSessionTimeoutMs = 60_000 } = options;
+  const own = [dataDir, wanted, maxSessionTimeoutMs].map(String);
+  const args = [support('run.mjs'), support('embedded-owner.ts'), ...own];
   const child = spawn(process.execPath, args, { stdio: ['pipe', 'pipe', 'inherit'] });
   const gone = once(child, 'exit');
   const failed = gone.then(() => {
