@@ -7,7 +7,7 @@ import { testSession } from '../support/session.ts';
 import { statLines } from '../support/stat-lines.ts';
 
 const program = foreignClient('cli_mt');
-const servers = bothServers();
+const servers = bothServers('c-client');
 
 /** Of its two threads the one prints what the other asks for; the mark comes from the same as everything before it. */
 const manners = {

@@ -8,7 +8,7 @@ import { foreignClient } from '../support/foreign-clients.ts';
 
 const scenarios = fileURLToPath(new URL('kazoo-scenarios.py', import.meta.url));
 const [python, ...pythonArgs] = foreignClient('kazoo');
-const servers = bothServers();
+const servers = bothServers('kazoo');
 
 /** Runs one scenario; what it found, as kazoo saw it. */
 async function play(scenario: string, connectString: string): Promise<unknown> {

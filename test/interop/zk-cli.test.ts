@@ -7,7 +7,7 @@ import { testSession } from '../support/session.ts';
 import { statLines } from '../support/stat-lines.ts';
 
 const program = foreignClient('zkCli');
-const servers = bothServers();
+const servers = bothServers('zk-cli');
 
 const manners = {
   mark: 'printwatches',
