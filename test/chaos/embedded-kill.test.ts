@@ -74,7 +74,7 @@ test('kill -9 at any moment loses nothing that was acknowledged, and no session'
       while (told.paths.size < wanted) await new Promise(resolve => void setImmediate(resolve));
       await server.kill();
       await Promise.all(hammering);
-      server = await startEmbeddedProcess({ dataDir, port });
+      server = await startEmbeddedProcess({ dataDir, listen: { port } });
     }
     expect(told.paths.size).toBeGreaterThan(ROUNDS * 300);
   } finally {

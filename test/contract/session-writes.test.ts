@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { faultProxy, startZooKeeper } from '../../src/testing/index.ts';
 import { openSession } from '../../src/zookeeper/session.ts';
 import { eventually } from '../support/eventually.ts';
-import { realOnly } from '../support/own-zookeeper.ts';
+import { ownZooKeeper, realOnly } from '../support/own-zookeeper.ts';
 import { scriptedServer } from '../support/scripted-server.ts';
 import { sharedServers, testServers } from '../support/zookeeper.ts';
 
@@ -148,8 +148,7 @@ test('a create that was given up while its answer was on the way leaves no node'
 });
 
 test('a create that was given up leaves no node either when the session is lost, and then taken up again', async () => {
-  await using zooKeeper = await startZooKeeper();
-  const [server] = zooKeeper.servers;
+  await using zooKeeper = await ownZooKeeper();
   await using proxy = await faultProxy({ target: zooKeeper.connectString });
   await using session = await openSession({ servers: proxy.address, timeoutMs: 6_000 });
   await session.connected();
@@ -172,9 +171,9 @@ test('a create that was given up leaves no node either when the session is lost,
   }
   giveUp.abort(new Error('enough'));
   expect(await creating).toMatchObject({ message: 'enough' });
-  await server?.kill(); // an ensemble that is down expires nobody
+  await zooKeeper.kill(); // a server that is down expires nobody
   await eventually(() => expect(session.state.kind).toBe('lost'));
-  await server?.start();
+  await zooKeeper.start();
   await proxy.heal();
   await session.connected();
   expect(session.sessionId).toBe(sessionId);

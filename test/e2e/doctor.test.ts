@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { z } from 'zod';
 import { layout } from '../../src/registry/index.ts';
-import { startZooKeeper } from '../../src/testing/index.ts';
 import { digestAcl, permission } from '../../src/zookeeper/index.ts';
 import { openNodes } from '../support/nodes.ts';
+import { ownZooKeeper } from '../support/own-zookeeper.ts';
 import { ask, rollcall, serve } from '../support/processes.ts';
 import { testServers } from '../support/zookeeper.ts';
 
@@ -86,7 +86,7 @@ test('a server that is not there is told by its address, with what to do', async
 
 test('a timeout that is not granted, a daemon that is not there', async () => {
   // A server that grants long sessions alone: one as short as the shared server's shortest may not last on a busy machine.
-  await using zookeeper = await startZooKeeper({ config: { minSessionTimeout: '20000' } });
+  await using zookeeper = await ownZooKeeper({ minSessionTimeoutMs: 20_000 });
   const at = ['--zookeeper', zookeeper.connectString];
   const { status, stdout, levels } = await examine(
     ...at,

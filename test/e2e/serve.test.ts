@@ -9,7 +9,9 @@ import { faultProxy } from '../../src/testing/index.ts';
 import { digestAcl } from '../../src/zookeeper/index.ts';
 import { certificates } from '../support/certificates.ts';
 import { openNodes } from '../support/nodes.ts';
+import { realOnly } from '../support/own-zookeeper.ts';
 import { ask, idsOf, rollcall, serve, untilIds } from '../support/processes.ts';
+import { needs } from '../support/programs.ts';
 import { secureZooKeeper } from '../support/secure-zookeeper.ts';
 import { sharedServers, testServers } from '../support/zookeeper.ts';
 
@@ -277,58 +279,64 @@ test('two daemons list each other, and one of them is the master', async () => {
   expect(await idsOf(one.url, 'nobody')).toEqual([]);
 });
 
-test('over TLS the same, and a certificate that is none is refused by its flag', async () => {
-  await using made = await certificates();
-  const [cert, key] = [join(folder, 'tls.crt'), join(folder, 'tls.key')];
-  writeFileSync(cert, made.server.cert);
-  writeFileSync(key, made.server.key);
-  const servers = await testServers();
-  const { daemon, url } = await serve(servers, ['--tls-cert', cert, '--tls-key', key]);
-  await using _daemon = daemon;
-  expect(url).toMatch(/^https:/);
-  const env = { NODE_EXTRA_CA_CERTS: made.caFile };
-  await expect
-    .poll(async () => {
-      await using asked = rollcall(['services', '--server', url], { env });
-      return [await asked.finished, asked.stdout];
-    }, WAIT)
-    .toEqual([0, 'no services\n']);
-  await using stranger = rollcall(['services', '--server', url]);
-  expect(await stranger.finished).toBe(3);
+needs('openssl')(
+  'over TLS the same, and a certificate that is none is refused by its flag',
+  async () => {
+    await using made = await certificates();
+    const [cert, key] = [join(folder, 'tls.crt'), join(folder, 'tls.key')];
+    writeFileSync(cert, made.server.cert);
+    writeFileSync(key, made.server.key);
+    const servers = await testServers();
+    const { daemon, url } = await serve(servers, ['--tls-cert', cert, '--tls-key', key]);
+    await using _daemon = daemon;
+    expect(url).toMatch(/^https:/);
+    const env = { NODE_EXTRA_CA_CERTS: made.caFile };
+    await expect
+      .poll(async () => {
+        await using asked = rollcall(['services', '--server', url], { env });
+        return [await asked.finished, asked.stdout];
+      }, WAIT)
+      .toEqual([0, 'no services\n']);
+    await using stranger = rollcall(['services', '--server', url]);
+    expect(await stranger.finished).toBe(3);
 
-  await using wrong = rollcall([
-    'serve',
-    '--zookeeper',
-    servers,
-    '--tls-cert',
-    key,
-    '--tls-key',
-    key,
-  ]);
-  expect(await wrong.finished).toBe(2);
-  expect(wrong.stderr).toMatch(
-    /^rollcall: --tls-cert \S+ and --tls-key \S+: not a certificate and its key in PEM .*\n$/,
-  );
-});
+    await using wrong = rollcall([
+      'serve',
+      '--zookeeper',
+      servers,
+      '--tls-cert',
+      key,
+      '--tls-key',
+      key,
+    ]);
+    expect(await wrong.finished).toBe(2);
+    expect(wrong.stderr).toMatch(
+      /^rollcall: --tls-cert \S+ and --tls-key \S+: not a certificate and its key in PEM .*\n$/,
+    );
+  },
+);
 
-test('to a ZooKeeper that wants TLS and a certificate, the daemon and its providers come with the flags for it', async () => {
-  await using made = await certificates();
-  const { zookeeper, servers } = await secureZooKeeper(made);
-  await using _zookeeper = zookeeper;
-  const [cert, key] = [join(folder, 'client.crt'), join(folder, 'client.key')];
-  writeFileSync(cert, made.client.cert);
-  writeFileSync(key, made.client.key);
-  const identity = ['--zookeeper-tls-cert', cert, '--zookeeper-tls-key', key];
-  const tls = ['--zookeeper-tls-ca', made.caFile, ...identity];
-  const { daemon, url } = await serve(servers, tls);
-  await using _daemon = daemon;
-  await ready(url);
-  const flags = ['--zookeeper', servers, '--id', 'h-1', '--port', '8080', ...tls];
-  await using provider = rollcall(['register', 'hello', ...flags, '--', 'sleep', '600']);
-  await untilIds(url, 'hello', ['h-1']);
-  provider.kill('SIGTERM');
-  await untilIds(url, 'hello', []);
-});
+realOnly('the embedded server has no TLS')(
+  'to a ZooKeeper that wants TLS and a certificate, the daemon and its providers come with the flags for it',
+  async () => {
+    await using made = await certificates();
+    const { zookeeper, servers } = await secureZooKeeper(made);
+    await using _zookeeper = zookeeper;
+    const [cert, key] = [join(folder, 'client.crt'), join(folder, 'client.key')];
+    writeFileSync(cert, made.client.cert);
+    writeFileSync(key, made.client.key);
+    const identity = ['--zookeeper-tls-cert', cert, '--zookeeper-tls-key', key];
+    const tls = ['--zookeeper-tls-ca', made.caFile, ...identity];
+    const { daemon, url } = await serve(servers, tls);
+    await using _daemon = daemon;
+    await ready(url);
+    const flags = ['--zookeeper', servers, '--id', 'h-1', '--port', '8080', ...tls];
+    await using provider = rollcall(['register', 'hello', ...flags, '--', 'sleep', '600']);
+    await untilIds(url, 'hello', ['h-1']);
+    provider.kill('SIGTERM');
+    await untilIds(url, 'hello', []);
+  },
+);
 
 test.for([
   { dir: '/dev/null/history', why: 'ENOTDIR' },

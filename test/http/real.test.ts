@@ -10,6 +10,7 @@ import { silentLogger } from '../../src/kernel/log.ts';
 import { announce, announceConsumer, layout } from '../../src/registry/index.ts';
 import type { Session } from '../../src/zookeeper/index.ts';
 import { eventually } from '../support/eventually.ts';
+import { needs } from '../support/programs.ts';
 import { checkMetrics } from '../support/promtool.ts';
 import { testSession } from '../support/session.ts';
 import { sseClient } from '../support/sse-client.ts';
@@ -207,7 +208,7 @@ test('the daemon that shuts down is left by its streams before the session close
   expect(aggregator.feed.subscribers).toBe(0);
 });
 
-test('promtool accepts the metrics page with our own metrics on it', async () => {
+needs('promtool')('promtool accepts the metrics page with our own metrics on it', async () => {
   const servers = await testServers();
   const { server, aggregator } = await replica(servers);
   await aggregator.view.ready();

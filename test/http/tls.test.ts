@@ -1,9 +1,10 @@
 import { get, type RequestOptions } from 'node:https';
 import { once } from 'node:events';
 import type { IncomingMessage } from 'node:http';
-import { expect, test } from 'vitest';
+import { expect } from 'vitest';
 import { certificates } from '../support/certificates.ts';
 import { httpDaemon } from '../support/http-daemon.ts';
+import { needs } from '../support/programs.ts';
 
 async function ask(url: string, options: RequestOptions): Promise<string> {
   const [response]: IncomingMessage[] = await once(
@@ -15,7 +16,7 @@ async function ask(url: string, options: RequestOptions): Promise<string> {
   return text;
 }
 
-test('with a certificate everything is served over TLS', async () => {
+needs('openssl')('with a certificate everything is served over TLS', async () => {
   await using made = await certificates();
   const { cert, key } = made.server;
   await using daemon = await httpDaemon({ tls: { cert, key } });

@@ -1,7 +1,7 @@
 import { expect, onTestFinished, test } from 'vitest';
 import { layout } from '../../src/registry/index.ts';
-import { startZooKeeper } from '../../src/testing/index.ts';
 import type { Session } from '../../src/zookeeper/index.ts';
+import { ownZooKeeper } from '../support/own-zookeeper.ts';
 import { testSession } from '../support/session.ts';
 import { idsOf, startSystem } from '../support/system.ts';
 
@@ -24,9 +24,7 @@ async function longList(session: Session): Promise<void> {
 
 test('a list of names and a record of two megabytes cost none of those beside them, and are told of', async () => {
   const maxPacketBytes = 4 * 1024 * 1024;
-  const zooKeeper = await startZooKeeper({
-    properties: { 'jute.maxbuffer': String(maxPacketBytes) },
-  });
+  const zooKeeper = await ownZooKeeper({ maxBufferBytes: maxPacketBytes });
   onTestFinished(() => zooKeeper.close());
   const { connectString: servers } = zooKeeper;
   const writer = await testSession(servers, { maxPacketBytes });

@@ -1,11 +1,14 @@
 import { Registry } from 'prom-client';
-import { expect, test } from 'vitest';
+import { expect } from 'vitest';
 import { metricsPage, processMetrics } from '../../src/aggregator/metrics-page.ts';
 import { aggregatorMetrics } from '../../src/aggregator/metrics.ts';
 import { providersText } from '../../src/aggregator/providers-text.ts';
 import { manualClock } from '../../src/testing/index.ts';
 import { counts } from '../support/derived-facts.ts';
+import { needs } from '../support/programs.ts';
 import { checkMetrics } from '../support/promtool.ts';
+
+const withPromtool = needs('promtool');
 
 const line = (name: string, up: number, down = 0) => ({
   name,
@@ -13,7 +16,7 @@ const line = (name: string, up: number, down = 0) => ({
   counts: counts({ total: up + down, up, down }),
 });
 
-test('promtool accepts the whole page without a word', async () => {
+withPromtool('promtool accepts the whole page without a word', async () => {
   const register = new Registry();
   processMetrics(register);
   const metrics = aggregatorMetrics(register, manualClock());
@@ -26,6 +29,6 @@ test('promtool accepts the whole page without a word', async () => {
   expect(checkMetrics(await page.render())).toEqual({ status: 0, output: '' });
 });
 
-test('the check is able to fail', () => {
+withPromtool('the check is able to fail', () => {
   expect(checkMetrics(Buffer.from('# TYPE x_total gauge\nx_total 1\n')).status).not.toBe(0);
 });

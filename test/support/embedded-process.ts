@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
+import type { EmbeddedOptions } from '../../src/testing/index.ts';
 
 /** An embedded server in a process of its own: it can be killed and frozen, and no test's own work delays it. */
 export interface EmbeddedProcess {
@@ -14,15 +15,9 @@ const support = (name: string): string => fileURLToPath(new URL(name, import.met
 
 /** Resolves when it serves clients. It ends with this process. */
 export async function startEmbeddedProcess(
-  options: {
-    readonly dataDir?: string;
-    readonly port?: number;
-    readonly maxSessionTimeoutMs?: number;
-  } = {},
+  options: Omit<EmbeddedOptions, 'clock' | 'logger'> = {},
 ): Promise<EmbeddedProcess> {
-  const { dataDir = '', port: wanted = 0, maxSessionTimeoutMs = 60_000 } = options;
-  const own = [dataDir, wanted, maxSessionTimeoutMs].map(String);
-  const args = [support('run.mjs'), support('embedded-owner.ts'), ...own];
+  const args = [support('run.mjs'), support('embedded-owner.ts'), JSON.stringify(options)];
   const child = spawn(process.execPath, args, { stdio: ['pipe', 'pipe', 'inherit'] });
   const gone = once(child, 'exit');
   const failed = gone.then(() => {

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { test } from 'vitest';
 import { fourLetterWord, type FourLetterWord, startZooKeeper } from '../../src/testing/index.ts';
 import { startEmbeddedProcess } from './embedded-process.ts';
+import { notRun, type SometimesTest } from './not-run.ts';
 import { onEmbedded } from './which-server.ts';
 
 /** A server that a test has for itself, a real one or an embedded one. */
@@ -19,22 +20,34 @@ export interface OwnZooKeeper extends AsyncDisposable {
   close(): Promise<void>;
 }
 
+export interface OwnLimits {
+  /** `jute.maxbuffer` */
+  readonly maxBufferBytes?: number;
+  readonly minSessionTimeoutMs?: number;
+}
+
 /** Containers and TTL nodes are looked through every 100 ms. */
-export function ownZooKeeper(): Promise<OwnZooKeeper> {
-  return onEmbedded ? embedded() : real();
+export function ownZooKeeper(limits: OwnLimits = {}): Promise<OwnZooKeeper> {
+  return onEmbedded ? embedded(limits) : real(limits);
 }
 
 /**
  * A test that only a real ZooKeeper can pass: the reason stands here, so that what the embedded server is not measured by can be
  * read off the suite.
  */
-export function realOnly(_reason: string): typeof test.skip {
-  return onEmbedded ? test.skip : test;
+export function realOnly(reason: string): SometimesTest {
+  return onEmbedded ? notRun(reason) : test;
 }
 
-async function real(): Promise<OwnZooKeeper> {
+async function real(limits: OwnLimits): Promise<OwnZooKeeper> {
+  const { maxBufferBytes, minSessionTimeoutMs } = limits;
   const zookeeper = await startZooKeeper({
-    properties: { 'znode.container.checkIntervalMs': '100' },
+    config:
+      minSessionTimeoutMs === undefined ? {} : { minSessionTimeout: String(minSessionTimeoutMs) },
+    properties: {
+      'znode.container.checkIntervalMs': '100',
+      ...(maxBufferBytes === undefined ? {} : { 'jute.maxbuffer': String(maxBufferBytes) }),
+    },
   });
   const [server] = zookeeper.servers;
   if (server === undefined) throw new Error('no server');
@@ -50,9 +63,9 @@ async function real(): Promise<OwnZooKeeper> {
   };
 }
 
-async function embedded(): Promise<OwnZooKeeper> {
+async function embedded(limits: OwnLimits): Promise<OwnZooKeeper> {
   const dataDir = await mkdtemp(join(tmpdir(), 'rollcall-embedded-'));
-  let server = await startEmbeddedProcess({ dataDir });
+  let server = await startEmbeddedProcess({ ...limits, dataDir });
   const { port, connectString } = server;
   const close = async (): Promise<void> => {
     await server.kill();
@@ -63,7 +76,7 @@ async function embedded(): Promise<OwnZooKeeper> {
     ask: word => fourLetterWord(port, word),
     kill: () => server.kill(),
     async start() {
-      server = await startEmbeddedProcess({ dataDir, port });
+      server = await startEmbeddedProcess({ ...limits, dataDir, listen: { port } });
     },
     freeze: () => server.signal('SIGSTOP'),
     thaw: () => server.signal('SIGCONT'),
