@@ -1,21 +1,24 @@
 // Finds a real ZooKeeper, and installs Debian's when that may be done.
 import { spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
 
 const PACKAGES = { zookeeper: 'zookeeper', java: 'default-jre-headless' };
 
 /**
+ * Finds one, or installs it and looks again.
+ *
  * @param {typeof import('../src/testing/index.ts').findZooKeeper} findZooKeeper of the build in use
- * @returns {import('../src/testing/index.ts').ZooKeeperInstallation}
  */
-export function ensureZooKeeper(findZooKeeper) {
+export function provideZooKeeper(findZooKeeper) {
   const search = findZooKeeper();
-  if (search.kind === 'found') return search.installation;
-  if (mayInstall(search.missing)) {
-    install(search.missing.map(what => PACKAGES[what]));
-    const again = findZooKeeper();
-    if (again.kind === 'found') return again.installation;
-  }
+  if (search.kind === 'found' || !mayInstall(search.missing)) return search;
+  install(search.missing.map(what => PACKAGES[what]));
+  return findZooKeeper();
+}
+
+/** Ends this process, with one line that says what to do, when there is none. */
+export function ensureZooKeeper(findZooKeeper) {
+  const search = provideZooKeeper(findZooKeeper);
+  if (search.kind === 'found') return;
   process.stderr.write(`rollcall: ${search.advice}\n`);
   process.exit(1);
 }
@@ -23,7 +26,7 @@ export function ensureZooKeeper(findZooKeeper) {
 /** Never for a ZOOKEEPER_HOME that holds none: whoever set it wants that one. */
 function mayInstall(missing) {
   if (missing.includes('zookeeper') && process.env.ZOOKEEPER_HOME) return false;
-  return process.getuid?.() === 0 && existsSync('/usr/bin/apt-get');
+  return process.getuid?.() === 0 && spawnSync('apt-get', ['--version']).error === undefined;
 }
 
 function install(packages) {

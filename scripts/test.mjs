@@ -1,13 +1,6 @@
-// npm test: builds, makes sure that a real ZooKeeper is there (unless ROLLCALL_TEST_SERVER=embedded says that none is wanted), and
-// runs vitest with the arguments given.
-import { ensureZooKeeper } from './find-zookeeper.mjs';
-import { build, runNode } from './run-node.mjs';
+// npm test: builds and runs the tests. Arguments go to vitest.
+import { build } from './run-node.mjs';
+import { runTests } from './run-tests.mjs';
 
 await build('tsconfig.json');
-const { findZooKeeper } = await import('../dist/testing/index.js');
-if (process.env.ROLLCALL_TEST_SERVER !== 'embedded') ensureZooKeeper(findZooKeeper);
-process.exitCode = await runNode([
-  'node_modules/vitest/vitest.mjs',
-  'run',
-  ...process.argv.slice(2),
-]);
+process.exitCode = await runTests(process.argv.slice(2));

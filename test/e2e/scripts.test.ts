@@ -1,4 +1,5 @@
-import { spawnSync } from 'node:child_process';
+import { execFile, spawnSync } from 'node:child_process';
+import { tmpdir } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 
@@ -25,6 +26,51 @@ test('without a ZooKeeper there is one line that says what to do, and a failure'
   expect(status).toBe(1);
   expect(stdout).toBe('');
   expect(stderr).toMatch(/^rollcall: ZOOKEEPER_HOME=\/nowhere\/zookeeper holds no [^\n]+\n$/);
+});
+
+interface Ended {
+  readonly status: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Neither Java nor apt-get is on PATH, and no release is named. */
+function testsWithout(env: Record<string, string>): Promise<Ended> {
+  const program = `
+    import { runTests } from './scripts/run-tests.mjs';
+    process.exitCode = await runTests(['--project', 'contract', 'session-tls', 'testing-support']);
+  `;
+  const clean = { PATH: '', TMPDIR: tmpdir(), NO_COLOR: '1', ...env };
+  return new Promise(resolve => {
+    const child = execFile(
+      process.execPath,
+      ['--input-type=module', '-e', program],
+      { cwd: top, env: clean },
+      (_error, stdout, stderr) => resolve({ status: child.exitCode, stdout, stderr }),
+    );
+  });
+}
+
+test('where no ZooKeeper is to be had the tests run on the embedded server, and the last lines say what did not run', async () => {
+  const { status, stdout } = await testsWithout({});
+  expect(status, stdout).toBe(0);
+  expect(stdout).toContain('The embedded server on ');
+  expect(stdout).toMatch(/Tests +1 passed \| 2 skipped/);
+  const [, said, ...rest] = stdout.split(`${'!'.repeat(80)}\n`);
+  expect(rest).toEqual(['']);
+  const [first, reason, one, two, alone, remedy, ...more] = said?.split('\n') ?? [];
+  expect([first, reason]).toEqual(['NOT RUN: 2 tests', '  the embedded server has no TLS:']);
+  expect(one).toContain('test/contract/session-tls.test.ts > a session over TLS');
+  expect(two).toContain('test/contract/session-tls.test.ts > without a certificate');
+  expect(alone).toContain('NO REAL ZOOKEEPER');
+  expect(remedy).toMatch(/Java runtime not found: .*apt-get install .*ZOOKEEPER_HOME/);
+  expect(more).toEqual(['']);
+});
+
+test('where a real one is demanded, and none is to be had, no test is run', async () => {
+  const { status, stdout, stderr } = await testsWithout({ ROLLCALL_REQUIRE_ZOOKEEPER: '1' });
+  expect([status, stdout]).toEqual([1, '']);
+  expect(stderr).toMatch(/^rollcall: .*Java runtime not found: .*\n$/);
 });
 
 test('npm run bench without a name lists the benches, and refuses a name that is not one', () => {
