@@ -6,11 +6,6 @@ import { abortedError } from '../kernel/abort.ts';
 /** Who waits for the end of a connection. One listener each on the socket would be too many: requests may be sent ahead by the thousand. */
 const waiting = new WeakMap<Duplex, Set<() => void>>();
 
-/** Whether a stream is open on the connection, or a request held: what is written beside it would be taken for a part of its answer. */
-export function isAwaited(socket: Duplex): boolean {
-  return (waiting.get(socket)?.size ?? 0) > 0;
-}
-
 function onSocketClosed(socket: Duplex, listener: () => void): () => void {
   let listeners = waiting.get(socket);
   if (listeners === undefined) {

@@ -1,8 +1,7 @@
-import type { IncomingMessage, Server } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { RollcallErrorCode } from '../kernel/errors.ts';
-import { isAwaited } from './client-signal.ts';
 import { PROBLEM_TYPE } from './problem.ts';
 
 interface Refused {
@@ -43,6 +42,17 @@ const NO_TUNNEL: Refused = {
   code: 'METHOD_NOT_ALLOWED',
 };
 
+/** Of each connection, the answer to the request that came last. */
+const newest = new WeakMap<Duplex, ServerResponse>();
+
+/** Whether a request is still to be answered: what is written now would come before its answer, or in the middle of it. */
+function isAwaited(socket: Duplex): boolean {
+  const response = newest.get(socket);
+  if (response === undefined || response.writableFinished) return false;
+  // It has no socket while those before it are still being answered.
+  return !response.writableEnded || response.socket === null;
+}
+
 /** The last answer on a connection, where there is no reply that could carry it. Nothing is said where it would be taken for another answer. */
 function endWith(socket: Duplex, { status, title, detail, code }: Refused, more = ''): void {
   if (isAwaited(socket)) {
@@ -62,10 +72,11 @@ export function answerUnreadable(error: NodeJS.ErrnoException, socket: Socket): 
 }
 
 /**
- * Answers what Node keeps from the routes: an `Expect` that it does not know goes to them like any other request (they refuse it),
+ * Remembers which answers are still to come, for `answerUnreadable`. And answers what Node keeps from the routes: an `Expect` that it does not know goes to them like any other request (they refuse it),
  * and CONNECT, which would otherwise be cut off without a word, is refused here.
  */
 export function answerWhatNodeKeeps(server: Server): void {
+  server.on('request', (request, response) => newest.set(request.socket, response));
   server.on('checkExpectation', (request, response) => server.emit('request', request, response));
   server.on('connect', (_request: IncomingMessage, socket: Duplex) => {
     socket.on('error', () => socket.destroy());

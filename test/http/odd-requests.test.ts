@@ -107,3 +107,31 @@ test.each([
     expect(daemon.aggregator.feed.subscribers).toBe(0);
   },
 );
+
+const PUT = head(
+  `PUT ${OVERRIDE} HTTP/1.1`,
+  ...['Host: a', 'Content-Type: application/json', 'Content-Length: 12'],
+);
+
+test.each([
+  ['a write', `${PUT}{"weight":1}`],
+  ['a page that is made in several turns', head('GET /metrics HTTP/1.1', 'Host: a')],
+  [
+    'an answer that waits for its turn',
+    head('GET /v1/services/orders/providers?index=9000&wait=5m HTTP/1.1', 'Host: a') +
+      head('GET /healthz HTTP/1.1', 'Host: a'),
+  ],
+])('what is no HTTP behind %s is not taken for its answer', async (_, requests) => {
+  await using daemon = await httpDaemon();
+  daemon.aggregator.setService('orders', [{ id: 'o-1' }]);
+  const text = await rawAnswer(daemon.url, [`${requests}garbage\r\n\r\n`]);
+  expect(text).not.toContain('this is not HTTP/1.1');
+});
+
+test('what is no HTTP is refused behind an answer that was given', async () => {
+  await using daemon = await httpDaemon();
+  daemon.aggregator.setService('orders', [{ id: 'o-1' }]);
+  const request = head('GET /v1/services/orders/providers HTTP/1.1', 'Host: a');
+  const text = await rawAnswer(daemon.url, [`${request}garbage\r\n\r\n`]);
+  expect(text.match(/HTTP\/1.1 \d+/g)).toEqual(['HTTP/1.1 200', 'HTTP/1.1 400']);
+});
