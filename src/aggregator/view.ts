@@ -22,6 +22,7 @@ import { type Touched, viewIntake } from './view-intake.ts';
 import { viewListeners } from './view-listeners.ts';
 import { gathering, type Gathering, type Occasion, type ViewNotice } from './view-notice.ts';
 import { viewTrust } from './view-trust.ts';
+import { whyUnreadable } from './why-unreadable.ts';
 
 export interface ViewOptions {
   readonly where: Layout;
@@ -284,11 +285,10 @@ export function openView(options: ViewOptions): LiveView {
     },
     service: name => table.get(name)?.state.snapshot() ?? table.absent(name, indexes.markOf(name)),
     has: name => table.get(name)?.present === true,
-    unreadable(name) {
-      if (mirror.untrusted.size === 0 || (table.get(name)?.state.listed.size ?? 0) > 0)
-        return undefined;
-      return unreadableOf(mirror, [where.services, where.service(name), where.providers(name)]);
-    },
+    unreadable: name =>
+      (table.get(name)?.state.listed.size ?? 0) > 0
+        ? undefined
+        : whyUnreadable(mirror, [where.services, where.service(name), where.providers(name)]),
     services: () => (servicesSnapshot ??= listOf(indexes.services, table.entries())),
     consumers(name) {
       const known = table.get(name)?.consumers.snapshot();
@@ -326,14 +326,6 @@ export function openView(options: ViewOptions): LiveView {
       for (const { state } of table.entries()) state.close();
     },
   };
-}
-
-function unreadableOf({ untrusted }: Mirror, paths: readonly string[]): string | undefined {
-  for (const path of paths) {
-    const error = untrusted.get(path);
-    if (error !== undefined) return `${path} cannot be read: ${error.message}`;
-  }
-  return undefined;
 }
 
 function listOf(
