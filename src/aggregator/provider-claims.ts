@@ -4,7 +4,7 @@ import type { MirrorNode, ZnodePath } from '../zookeeper/index.ts';
 import { IdContest, type Overlap } from './id-contest.ts';
 import { readProviderQuickly } from './plain-record.ts';
 import type { ListedProvider } from './ports.ts';
-import type { Glance } from './record-glance.ts';
+import { type Glance, repeatsKey } from './record-glance.ts';
 
 /**
  * A znode whose bytes are a provider record: it claims the record's id. It is what is listed, as long as no operator said otherwise:
@@ -30,7 +30,9 @@ export class ProviderClaim implements ListedProvider {
   }
 
   get recordJson(): string | undefined {
-    return this.known === undefined ? this.node.content?.toString('utf8') : undefined;
+    if (this.known !== undefined) return undefined;
+    const json = this.node.content?.toString('utf8');
+    return json === undefined || repeatsKey(json) ? undefined : json;
   }
 
   get znode(): ZnodePath {

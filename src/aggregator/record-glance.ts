@@ -48,8 +48,8 @@ function statusAt(json: string, at: number): ProviderStatus {
 /**
  * Tells of a record what must be known at once, without decoding it: a cold start brings a hundred thousand, of most of which
  * nobody asks for more than their number. undefined: it takes a closer look. What is told here, `readProviderQuickly` tells of the
- * same bytes, which it accepts, and of the record that it gives `JSON.stringify` makes the same bytes (but for a key that is there
- * twice, which no encoder writes).
+ * same bytes, which it accepts, and of the record that it gives `JSON.stringify` makes the same bytes, unless they repeat
+ * a key.
  */
 export function recordGlance(): (part: Utf8Part, service: string) => Glance | undefined {
   /** Of the answer that was looked at last: the next record is mostly in the same one. */
@@ -75,4 +75,19 @@ export function recordGlance(): (part: Utf8Part, service: string) => Glance | un
     const id = source.toString('latin1', idAt, idEnd);
     return { id, status: statusAt(json, statusFrom) };
   };
+}
+
+const MAPS = /,"(?:metadata|endpoints)":\{/;
+const PAIR = /"([^"]*)":(?:"[^"]*"|\d+)/g;
+
+/**
+ * Whether a key stands twice in the metadata or the endpoints of a record that a glance told of: decoding it leaves one out. No
+ * encoder writes that, people do. Now and then also true when none does: the fields behind the endpoints are looked at with them.
+ */
+export function repeatsKey(json: string): boolean {
+  const [, ...maps] = json.split(MAPS);
+  return maps.some(map => {
+    const keys = Array.from(map.matchAll(PAIR), ([, name]) => name);
+    return new Set(keys).size < keys.length;
+  });
 }

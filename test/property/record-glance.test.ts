@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { readProviderQuickly } from '../../src/aggregator/plain-record.ts';
-import { recordGlance } from '../../src/aggregator/record-glance.ts';
+import { recordGlance, repeatsKey } from '../../src/aggregator/record-glance.ts';
 import { encodeRecord, makeProvider } from '../../src/registry/index.ts';
 import type { Utf8Part } from '../../src/zookeeper/index.ts';
 import { partOf } from '../support/utf8-part.ts';
@@ -78,10 +78,8 @@ test('what a glance tells of a record, the whole record says too', () => {
       told += 1;
       const parsed = readProviderQuickly(bytes);
       expect(parsed).toMatchObject({ ok: true, record: { ...glance, service: 'orders' } });
-      // No encoder writes a key twice; who has changed a byte may have made two keys one.
-      const keys = bytes.toString('utf8').match(/"[^"]*":/g) ?? [];
-      if (parsed.ok && new Set(keys).size === keys.length)
-        expect(JSON.stringify(parsed.record)).toBe(bytes.toString('utf8'));
+      const json = bytes.toString('utf8');
+      if (parsed.ok && !repeatsKey(json)) expect(JSON.stringify(parsed.record)).toBe(json);
     }),
     { numRuns: 10_000 },
   );

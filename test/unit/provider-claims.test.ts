@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { ProviderClaim, providerClaims } from '../../src/aggregator/provider-claims.ts';
+import { recordGlance } from '../../src/aggregator/record-glance.ts';
 import { providerJson } from '../../src/http/wire.ts';
 import { compareClaims, encodeRecord, makeProvider } from '../../src/registry/index.ts';
 import { listed } from '../support/derived-facts.ts';
@@ -100,6 +101,22 @@ test('a provider is answered with the same bytes whether its record was decoded 
   expect(asked.recordJson).toBeUndefined();
   expect(glanced.recordJson).toBe(written.toString());
   expect(providerJson(glanced)).toBe(providerJson(asked));
+});
+
+test.each([
+  ['metadata', '"metadata":{":":"x",":":"y"}', { ':': 'y' }],
+  ['metadata', '"metadata":{"rack":"},","zone":"","rack":"r7"}', { rack: 'r7', zone: '' }],
+  ['endpoints', '"endpoints":{"admin":1,"admin":2}', { admin: 2 }],
+])('of %s that repeat a key, %s, the last word is answered', (field, repeated, meant) => {
+  const plain = { v: 1, id: 'a', service: 'orders', address: '10.0.0.5', port: 80 };
+  const written = encodeRecord(makeProvider(plain)).toString().replace(`"${field}":{}`, repeated);
+  const content = partOf(Buffer.from(written));
+  const glance = recordGlance()(content, 'orders');
+  expect(glance).toEqual({ id: 'a', status: 'up' });
+  const node = mirrorNode('/rollcall/services/orders/providers/a-0000000001', { content });
+  const text = providerJson(new ProviderClaim(node, { id: 'a', status: 'up' }));
+  expect(JSON.parse(text)).toMatchObject({ [field]: meant });
+  expect(text).not.toContain(repeated);
 });
 
 test('a claim whose content is no record says which node it is of when it is asked for it', () => {
