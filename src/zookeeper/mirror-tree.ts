@@ -52,6 +52,12 @@ export interface TreeEdit {
 /** Reply header, count and stat of a getChildren2 answer. */
 const LIST_OVERHEAD_BYTES = 16 + 4 + 68;
 
+/**
+ * A mirror without data keeps small nodes in the answer that they came in: that takes less than a copy of what is wanted of them. What
+ * is larger is no record that anybody wants, or one that is kept parsed: its bytes would only be in the way.
+ */
+const KEPT_IN_ANSWER_BYTES = 4 * 1024;
+
 export function mirrorTree(options: { readonly keepData: boolean }): MirrorTree {
   const directories = new Map<ZnodePath, Directory>();
   let size = 0;
@@ -72,7 +78,7 @@ export function mirrorTree(options: { readonly keepData: boolean }): MirrorTree 
   };
 
   const nodeOf = (place: NodePlace, answer: ReadNode): KnownNode => {
-    if (!options.keepData && answer instanceof NodeAnswer)
+    if (!options.keepData && answer instanceof NodeAnswer && answer.length <= KEPT_IN_ANSWER_BYTES)
       return answer.node(place.parent, place.name);
     const { stat, data } = answer;
     const kept = options.keepData ? ownBytes(data) : undefined;

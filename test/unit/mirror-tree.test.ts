@@ -1,7 +1,9 @@
 import { expect, test } from 'vitest';
+import { JuteReader, JuteWriter } from '../../src/kernel/jute.ts';
 import type { Stat } from '../../src/zookeeper/api.ts';
 import type { MirrorChange } from '../../src/zookeeper/mirror-api.ts';
 import { mirrorTree, type MirrorTree, type TreeEdit } from '../../src/zookeeper/mirror-tree.ts';
+import { nodeAnswers } from '../../src/zookeeper/node-answer.ts';
 
 function stat(facts: Partial<Stat> & { readonly czxid: bigint }): Stat {
   const mzxid = facts.mzxid ?? facts.czxid;
@@ -181,4 +183,21 @@ test('a directory that comes after what is in it has the pzxid that those made',
   });
   expect(made.at(-1)).toBe('directory /r/a at 9');
   expect(tree.get('/r/a')?.pzxid).toBe(9n);
+});
+
+test('a tree without data lets go of the answer that a large node came in, and keeps that of a small one', () => {
+  const tree = mirrorTree({ keepData: false });
+  const place = (name: string) => ({ parent: '/r', name });
+  const answered = (name: string, data: Buffer) => {
+    const body = new JuteWriter().bytes(data).encoded('\0'.repeat(68)).finish();
+    const answer = nodeAnswers(new JuteReader(body))({ kind: 'data', path: `/r/${name}` });
+    const edit = tree.edit();
+    edit.add(place(name), answer);
+    return edit.changes();
+  };
+  const large = Buffer.alloc(200 * 1024, 'x');
+  expect(answered('large', large)).toMatchObject([{ data: large, node: { path: '/r/large' } }]);
+  answered('small', Buffer.from('{}'));
+  expect(tree.get('/r/large')?.content).toBeUndefined();
+  expect(tree.get('/r/small')?.content?.toString('utf8')).toBe('{}');
 });
