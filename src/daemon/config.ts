@@ -1,6 +1,8 @@
 import { networkInterfaces } from 'node:os';
 import { readNamedFile } from './config-file.ts';
-import { type HostPort, isAnyAddress, isLoopback } from './host-port.ts';
+import type { OpenWrites } from '../http/index.ts';
+import { isLoopback } from '../kernel/loopback.ts';
+import { type HostPort, isAnyAddress } from './host-port.ts';
 import type { LOG_LEVELS, ServeSettings } from './serve-flags.ts';
 import { certificate, type SessionPlan, sessionPlan } from './zookeeper-flags.ts';
 import { type ZooKeeperSource, zookeeperSource } from './zookeeper-source.ts';
@@ -14,8 +16,8 @@ export interface DaemonConfig {
   readonly tls: { readonly cert: string; readonly key: string } | undefined;
   /** The text of the tokens file. */
   readonly tokens: string | undefined;
-  /** Whether everybody may write when there are no tokens: nobody else can reach the address, or it was said to be meant so. */
-  readonly openWrites: boolean;
+  /** Who may write when there are no tokens. */
+  readonly openWrites: OpenWrites;
   /** `asked`: an address was given, although this release serves no DNS. */
   readonly dns: 'off' | 'asked' | 'unsaid';
   readonly domain: string;
@@ -51,7 +53,7 @@ export function daemonConfig(settings: ServeSettings): DaemonConfig {
     http: Object.freeze(http),
     tls: certificate('tls', settings['tls-cert'], settings['tls-key']),
     tokens: tokens === undefined ? undefined : readNamedFile('tokens', tokens),
-    openWrites: settings.insecure || isLoopback(http.host),
+    openWrites: openWrites(settings),
     dns: settings.dns ?? 'unsaid',
     domain: settings.domain ?? 'rollcall',
     advertise: Object.freeze(settings.advertise ?? advertised(http)),
@@ -68,6 +70,11 @@ export function daemonConfig(settings: ServeSettings): DaemonConfig {
     lameDuckMs: settings['lame-duck'],
     shutdownGraceMs: settings['shutdown-grace'],
   });
+}
+
+function openWrites({ insecure, http }: ServeSettings): OpenWrites {
+  if (insecure) return 'everybody';
+  return isLoopback(http.host) ? 'this-machine' : 'nobody';
 }
 
 function advertised(http: HostPort): HostPort {

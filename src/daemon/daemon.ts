@@ -5,13 +5,14 @@ import { openAggregator } from '../aggregator/index.ts';
 import { readTokens, startServer } from '../http/index.ts';
 import { deferred } from '../kernel/abort.ts';
 import type { Clock } from '../kernel/clock.ts';
+import { isLoopback } from '../kernel/loopback.ts';
 import type { Logger } from '../kernel/log.ts';
 import type { Random } from '../kernel/random.ts';
 import { releasers } from '../kernel/releasers.ts';
 import { layout } from '../registry/index.ts';
 import { openSession, sessionMetrics } from '../zookeeper/index.ts';
 import type { DaemonConfig } from './config.ts';
-import { hostPortText, isLoopback } from './host-port.ts';
+import { hostPortText } from './host-port.ts';
 import { openDemo } from './demo.ts';
 import { givenOrFreePort, listenError } from './listen.ts';
 import { openZooKeeper } from './open-zookeeper.ts';
@@ -142,7 +143,7 @@ function sayHello(config: DaemonConfig, logger: Logger, { url, zookeeper, versio
   if (dns === 'asked') logger.warn({}, 'DNS is not served by this release; say --dns off');
   if (dns === 'unsaid') logger.info({}, 'DNS is not served by this release');
   if (tokens !== undefined) return;
-  if (!openWrites) {
+  if (openWrites === 'nobody') {
     logger.warn(
       { http: hostPortText(http) },
       'others can reach this address and there are no tokens: reading is open, writing is closed',

@@ -21,8 +21,3 @@ const ANY: ReadonlySet<string> = new Set(['0.0.0.0', '::', '*']);
 
 /** Whether it means every address of this machine. */
 export const isAnyAddress = (host: string): boolean => ANY.has(host);
-
-/** Whether only this machine can reach it. */
-export function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || /^127\.\d+\.\d+\.\d+$/.test(host);
-}

@@ -1,8 +1,9 @@
 import type { EmbeddedServer } from '../embedded/index.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { errorText, hasCode, RollcallError } from '../kernel/errors.ts';
+import { isLoopback } from '../kernel/loopback.ts';
 import type { Logger } from '../kernel/log.ts';
-import { type HostPort, hostPortText, isLoopback } from './host-port.ts';
+import { type HostPort, hostPortText } from './host-port.ts';
 import { bindOnce, isTaken, listenError } from './listen.ts';
 import { makeWritableDir } from './writable-dir.ts';
 import type { ZooKeeperSource } from './zookeeper-source.ts';

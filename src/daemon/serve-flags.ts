@@ -63,7 +63,7 @@ export const ServeFlags = z.object({
 
   tokens: fileFlag({ help: 'who may do what over HTTP' }),
   insecure: switchFlag({
-    help: 'let everybody write who can reach us, on an address that others can reach, too',
+    help: 'let everybody write who can reach us, by whatever address or name',
   }),
   'tls-cert': fileFlag({ help: 'certificate (PEM) of the HTTP side' }),
   'tls-key': fileFlag({ help: 'its key (PEM)' }),

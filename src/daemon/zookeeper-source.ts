@@ -1,12 +1,7 @@
 import { RollcallError } from '../kernel/errors.ts';
+import { isLoopback } from '../kernel/loopback.ts';
 import { optionalFlagOf, switchFlag, textFlag } from './flags.ts';
-import {
-  HOST_PORT_HINT,
-  type HostPort,
-  hostPortText,
-  isLoopback,
-  readHostPort,
-} from './host-port.ts';
+import { HOST_PORT_HINT, type HostPort, hostPortText, readHostPort } from './host-port.ts';
 import { checkedServers } from './zookeeper-flags.ts';
 
 /** Which ZooKeeper a daemon uses: others' servers, or one of its own in its own process. */

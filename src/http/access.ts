@@ -1,13 +1,20 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { RollcallError } from '../kernel/errors.ts';
+import { isLoopbackAuthority } from '../kernel/loopback.ts';
 import { mayAct, type Principal, type Role, type TokenTable } from './tokens.ts';
 
 export interface AccessOptions {
   /** undefined: everybody may read. */
   readonly tokens: TokenTable | undefined;
-  /** Without tokens: whether everybody may write. */
-  readonly openWrites: boolean;
+  readonly openWrites: OpenWrites;
 }
+
+/**
+ * Who may write without tokens. `this-machine`: who asks for a loopback address, or for localhost, as nobody else can when only
+ * those are listened on. A page in a browser here is not meant: neither one of another site, nor one whose name was made to mean
+ * 127.0.0.1, which the browser takes for its own site.
+ */
+export type OpenWrites = 'everybody' | 'this-machine' | 'nobody';
 
 type Guard = (request: FastifyRequest, reply: FastifyReply) => Promise<void>;
 
@@ -48,14 +55,36 @@ export function createAccess({ tokens, openWrites }: AccessOptions): Access {
     );
   };
 
+  const fromHereAlone: Guard = async ({ headers: { host = '', origin } }) => {
+    const [header, isHere] = isLoopbackAuthority(host)
+      ? ['Origin', origin === undefined || isLoopbackOrigin(origin)]
+      : ['Host', false];
+    if (isHere) return;
+    throw new RollcallError(
+      'FORBIDDEN',
+      `without tokens writing is open to this machine alone, and ${header} names another: ask for 127.0.0.1, [::1] or localhost, or start the daemon with --tokens FILE or with --insecure`,
+    );
+  };
+
+  const withoutTokens: Readonly<Record<OpenWrites, Guard | undefined>> = {
+    everybody: undefined,
+    'this-machine': fromHereAlone,
+    nobody: noWrites,
+  };
+
   return {
     guard(role) {
       if (role === 'open') return undefined;
       if (tokens !== undefined) return byToken(tokens, role);
-      return role === 'read' || openWrites ? undefined : noWrites;
+      return role === 'read' ? undefined : withoutTokens[openWrites];
     },
     principal: request => principals.get(request),
   };
+}
+
+/** `null`, which a browser says when it will not tell, is none. */
+function isLoopbackOrigin(origin: string): boolean {
+  return isLoopbackAuthority(/^https?:\/\/(.+)$/i.exec(origin)?.[1] ?? '');
 }
 
 function bearer(header: string | undefined): string | undefined {

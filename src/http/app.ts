@@ -5,7 +5,7 @@ import type { Clock } from '../kernel/clock.ts';
 import { errorText, RollcallError } from '../kernel/errors.ts';
 import type { Logger } from '../kernel/log.ts';
 import { type Random, systemRandom } from '../kernel/random.ts';
-import { createAccess } from './access.ts';
+import { createAccess, type OpenWrites } from './access.ts';
 import type { RouteContext } from './context.ts';
 import { errorHandling, installErrorHandling } from './errors.ts';
 import { httpMetrics } from './http-metrics.ts';
@@ -49,8 +49,8 @@ export interface AppOptions {
   readonly version: string;
   /** undefined: everybody may read, and `openWrites` decides about the rest. */
   readonly tokens?: TokenTable | undefined;
-  /** Without tokens: whether everybody who can reach the address may write. Default false. */
-  readonly openWrites?: boolean;
+  /** Who may write without tokens. Default: nobody. */
+  readonly openWrites?: OpenWrites;
   /** Default: one of its own, which drains when the app closes. */
   readonly lifecycle?: Lifecycle;
   readonly random?: Random;
@@ -171,7 +171,7 @@ export function buildApp(options: AppOptions): FastifyInstance {
     answers: createViewAnswers(aggregator.view, polls, metrics),
     streams,
     catalog,
-    access: createAccess({ tokens: options.tokens, openWrites: options.openWrites ?? false }),
+    access: createAccess({ tokens: options.tokens, openWrites: options.openWrites ?? 'nobody' }),
     lifecycle,
     httpMetrics: metrics,
     clock,

@@ -24,7 +24,7 @@ const READS = [
 ];
 const OPEN = ['/', '/healthz', '/readyz', '/docs', '/openapi.json'];
 
-const withTokens = () => httpDaemon({ tokens: readTokens(TOKENS), openWrites: true });
+const withTokens = () => httpDaemon({ tokens: readTokens(TOKENS), openWrites: 'everybody' });
 
 test.each(READS)('with tokens nobody reads %s without one', async path => {
   await using daemon = await withTokens();
@@ -96,13 +96,13 @@ test('who may not write is told before the body is looked at', async () => {
 });
 
 test('without tokens reading is open, and writing only when it was meant so', async () => {
-  await using closed = await httpDaemon({ openWrites: false });
+  await using closed = await httpDaemon({ openWrites: 'nobody' });
   const http = supertest(closed.url);
   await http.get('/v1/services').expect(200);
   const refused = await http.put(WRITE).send({ drain: true }).expect(403);
   expect(refused.body.code).toBe('FORBIDDEN');
   expect(refused.body.detail).toContain('--tokens');
-  await using open = await httpDaemon({ openWrites: true });
+  await using open = await httpDaemon({ openWrites: 'everybody' });
   await supertest(open.url).put(WRITE).send({ drain: true }).expect(200);
 });
 
@@ -110,4 +110,64 @@ test('a route that is not there, or not for the method, is said without a token 
   await using daemon = await withTokens();
   await supertest(daemon.url).get('/v1/nowhere').expect(404);
   await supertest(daemon.url).post('/v1/services').expect(405);
+});
+
+/** As a browser or a program would say it: the address that it meant, and the site that its page is of. */
+const putAs = (url: string, host: string, origin?: string) => {
+  const asking = supertest(url).put(WRITE).set('host', host);
+  return origin === undefined ? asking : asking.set('origin', origin);
+};
+
+test.each([
+  ['127.0.0.1:7070', undefined],
+  ['127.1.2.3', undefined],
+  ['LOCALHOST:7070', undefined],
+  ['[::1]:7070', undefined],
+  ['localhost:7070', 'http://localhost:7070'],
+  ['127.0.0.1:7070', 'http://[::1]:5173'],
+])('who asks for %s, on a page of %s, is on this machine and may write', async (host, origin) => {
+  await using daemon = await httpDaemon({ openWrites: 'this-machine' });
+  await putAs(daemon.url, host, origin).send({ drain: true }).expect(200);
+});
+
+test.each([
+  ['a name that was made to mean 127.0.0.1', 'evil.example:7070', 'http://evil.example:7070'],
+  ['such a name, without an Origin', 'evil.example', undefined],
+  ['a name that begins like an address', '127.0.0.1.evil.example', undefined],
+  ['a name that ends like localhost', 'evil-localhost:7070', undefined],
+  ['another address', '10.0.0.5:7070', undefined],
+  ['a page of another site', '127.0.0.1:7070', 'https://evil.example'],
+  ['a page of a name that begins like ours', 'localhost:7070', 'http://localhost.evil.example'],
+  ['a page that does not say whose it is', 'localhost:7070', 'null'],
+])(
+  'where this machine alone may write, %s may read and not write',
+  async (_what, host, origin = '') => {
+    await using daemon = await httpDaemon({ openWrites: 'this-machine' });
+    daemon.aggregator.setService('orders', [{ id: 'o-1' }]);
+    const said = origin === '' ? undefined : origin;
+    const refused = await putAs(daemon.url, host, said).send({ drain: true }).expect(403);
+    expect(refused.body).toMatchObject({
+      code: 'FORBIDDEN',
+      detail: expect.stringMatching(/names another: ask for 127\.0\.0\.1.*--tokens/),
+    });
+    await supertest(daemon.url).delete(WRITE).set('host', host).set('origin', origin).expect(403);
+    expect(daemon.aggregator.overrides.size).toBe(0);
+    await supertest(daemon.url).get('/v1/services').set('host', host).expect(200);
+  },
+);
+
+test.each(['everybody', 'this-machine', 'nobody'] as const)(
+  'whose token may write, writes under any name where %s would without',
+  async openWrites => {
+    await using daemon = await httpDaemon({ tokens: readTokens(TOKENS), openWrites });
+    await putAs(daemon.url, 'registry.example', 'https://console.example')
+      .set('authorization', 'Bearer secret-of-writer')
+      .send({ drain: true })
+      .expect(200);
+  },
+);
+
+test('where everybody may write, the name does not matter', async () => {
+  await using daemon = await httpDaemon({ openWrites: 'everybody' });
+  await putAs(daemon.url, 'registry.example').send({ drain: true }).expect(200);
 });

@@ -294,6 +294,8 @@ test('history is asked for by service, id, time and number', async () => {
   for (const bad of [
     'since=yesterday',
     'since=2026-13-45',
+    'since=2026-01-31T12:00:00',
+    'since=2026-01-31%2012:00',
     'limit=0',
     'limit=1001',
     'limit=x',
@@ -303,6 +305,25 @@ test('history is asked for by service, id, time and number', async () => {
     const answer = await http.get(`/v1/history?${bad}`).expect(400);
     expect(answer.body.errors[0].field).toBe(bad.split('=')[0]);
   }
+});
+
+test.each([
+  ['2026-01-31', '2026-01-31T00:00:00Z'],
+  ['2026-01-31T12:00Z', '2026-01-31T12:00:00Z'],
+  ['2026-01-31T12:00:00.5-05:30', '2026-01-31T17:30:00.5Z'],
+  ['2026-01-31T12:00:00%2B02:00', '2026-01-31T10:00:00Z'],
+  ['2026-01-31T12:00:00+02:00', '2026-01-31T10:00:00Z'],
+])('since=%s is %s, wherever the daemon runs', async (since, at) => {
+  await using daemon = await populated();
+  await supertest(daemon.url).get(`/v1/history?since=${since}`).expect(200);
+  expect(daemon.aggregator.historyQueries).toMatchObject([{ sinceWallMs: Date.parse(at) }]);
+});
+
+test('a time without a zone is refused: it would be another one on every machine', async () => {
+  await using daemon = await populated();
+  const asking = supertest(daemon.url).get('/v1/history?since=2026-01-31T12:00:00');
+  const { body } = await asking.expect(400);
+  expect(body.errors).toEqual([{ field: 'since', message: expect.stringContaining('its zone') }]);
 });
 
 test.each(['ünï-cødé ✓', '100%', 'a b', 'a+b', '日本語', '🦒', 'a?b#c', "it's"])(

@@ -156,7 +156,7 @@ test('a write that ZooKeeper does not answer is given up in time', async () => {
 
 test('with tokens the audit names the token', async () => {
   const tokens = readTokens('[{name: ann, role: write, token: secret-of-ann}]');
-  await using daemon = await httpDaemon({ tokens, openWrites: false });
+  await using daemon = await httpDaemon({ tokens, openWrites: 'nobody' });
   const put = (body: object) =>
     supertest(daemon.url)
       .put(PATH)

@@ -47,7 +47,7 @@ async function replica(servers: string): Promise<Replica> {
     logger: silentLogger,
     clock: systemClock,
     version: '1.2.3',
-    openWrites: true,
+    openWrites: 'this-machine',
     listen: { host: '127.0.0.1', port: 0 },
   });
   // A test's own ends run in the opposite order: before the session's.

@@ -31,7 +31,7 @@ export async function httpDaemon(options: Partial<ServerOptions> = {}): Promise<
     logger,
     clock: systemClock,
     version: '1.2.3',
-    openWrites: true,
+    openWrites: 'this-machine',
     listen: { host: '127.0.0.1', port: 0 },
     ...options,
   });

@@ -96,7 +96,7 @@ export async function startSystem(servers: string, options: SystemOptions = {}):
     aggregator,
     metrics: { render: () => aggregator.metrics.render(), registry },
     version: '1.0.0',
-    openWrites: true,
+    openWrites: 'this-machine',
     listen: { host: '127.0.0.1', port: 0 },
     ...common,
   });

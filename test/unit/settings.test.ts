@@ -55,7 +55,7 @@ test('the defaults are those of the contract', () => {
     auditEveryMs: 300_000,
     lameDuckMs: 0,
     shutdownGraceMs: 10_000,
-    openWrites: true,
+    openWrites: 'this-machine',
   });
 });
 
@@ -89,7 +89,7 @@ test('a JSON file is read like a YAML one, and false is off', () => {
   expect(load({ flags: { config } })).toMatchObject({
     protection: { enabled: false },
     metricsServices: 7,
-    openWrites: true,
+    openWrites: 'everybody',
   });
 });
 
@@ -218,9 +218,9 @@ test('the auth file gives credentials, and no message ever holds them', () => {
 });
 
 test('beyond loopback nobody writes without tokens, unless it is said so', () => {
-  expect(load({ flags: { http: '0.0.0.0:7070' } }).openWrites).toBe(false);
-  expect(load({ flags: { http: '0.0.0.0:7070', insecure: true } }).openWrites).toBe(true);
-  expect(load({ flags: { http: '[::1]:7070' } }).openWrites).toBe(true);
+  expect(load({ flags: { http: '0.0.0.0:7070' } }).openWrites).toBe('nobody');
+  expect(load({ flags: { http: '0.0.0.0:7070', insecure: true } }).openWrites).toBe('everybody');
+  expect(load({ flags: { http: '[::1]:7070' } }).openWrites).toBe('this-machine');
 });
 
 test('a daemon on every address does not advertise 0.0.0.0', () => {

@@ -92,22 +92,28 @@ export type Since =
   | { readonly kind: 'at'; readonly wallMs: number }
   | { readonly kind: 'ago'; readonly ms: number };
 
+/**
+ * A day, which begins in UTC, or a time that says its zone: without one `Date.parse` would take the zone of the machine that the
+ * daemon runs on. In a query a bare `+` means a space.
+ */
+const TIME = /^\d{4}-\d\d-\d\d(?:T\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+ -]\d\d:\d\d))?$/;
+
 export const SinceInput = z
   .string()
   .transform((text, context): Since => {
     const ago = parseDurationMs(text);
     if (ago !== undefined) return { kind: 'ago', ms: ago };
     if (/^\d{1,15}$/.test(text)) return { kind: 'at', wallMs: Number(text) };
-    const at = /^\d{4}-\d\d-\d\d/.test(text) ? Date.parse(text) : Number.NaN;
+    const at = TIME.test(text) ? Date.parse(text.replace(' ', '+')) : Number.NaN;
     if (!Number.isNaN(at)) return { kind: 'at', wallMs: at };
     context.addIssue({
       code: 'custom',
       message:
-        'give a time like 2026-01-31T12:00:00Z, milliseconds since 1970, or how long ago, like 10m',
+        'give a time with its zone, like 2026-01-31T12:00:00Z, milliseconds since 1970, or how long ago, like 10m',
     });
     return z.NEVER;
   })
   .optional()
   .describe(
-    'Only what happened since: an ISO 8601 time, milliseconds since 1970, or how long ago, like 10m.',
+    'Only what happened since: an ISO 8601 time with its zone, or a day in UTC, milliseconds since 1970, or how long ago, like 10m.',
   );
