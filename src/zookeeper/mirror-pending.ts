@@ -44,6 +44,11 @@ export interface Pending {
   has(path: ZnodePath): boolean;
   note(note: Note): void;
   /**
+   * The same of what happened before all that is queued: of a path that was found to be gone, an event that came in since may say
+   * that it was made again. To be called when nothing is in flight.
+   */
+  noteEarlier(note: Note): void;
+  /**
    * Events were missed: a deleted path may have been made again since, and what was noted as new may have got children that nothing
    * announced. All that waits is read, whatever was noted, with what is below it. To be called when nothing is in flight.
    */
@@ -79,12 +84,14 @@ export function pending(marks: Pick<Watermark, 'add' | 'remove'>): Pending {
     marks.remove(note.path, note.mark);
     if (note.reason === 'audit') repairs -= 1;
   };
+  const replace = (into: Map<ZnodePath, Note>, known: Note | undefined, by: Note): void => {
+    if (known !== undefined) left(known);
+    entered(by);
+    into.set(by.path, by);
+  };
   const file = (into: Map<ZnodePath, Note>, note: Note): void => {
     const older = into.get(note.path);
-    if (older !== undefined) left(older);
-    const merged = older === undefined ? note : mergeNotes(older, note);
-    entered(merged);
-    into.set(note.path, merged);
+    replace(into, older, older === undefined ? note : mergeNotes(older, note));
   };
   /** Takes what is in flight for a path, and what came in for it meanwhile, out of the books. */
   const land = (
@@ -109,6 +116,10 @@ export function pending(marks: Pick<Watermark, 'add' | 'remove'>): Pending {
     },
     has: path => queued.has(path) || inFlight.has(path),
     note: note => file(inFlight.has(note.path) ? later : queued, note),
+    noteEarlier(note) {
+      const newer = queued.get(note.path);
+      replace(queued, newer, newer === undefined ? note : mergeNotes(note, newer));
+    },
     take() {
       const first = queued.values().next();
       if (first.done === true) return undefined;

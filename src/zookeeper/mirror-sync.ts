@@ -93,9 +93,9 @@ export function mirrorSync(parts: MirrorParts, sink: EventSink, outcome: SyncOut
     outcome.complete(chosen, signal);
   };
 
-  /** Asked once the watch is live again; until then W stays where it was when the connection went. */
+  /** Asked once the watch is live again; until then W stays where it was when the connection went. What came in meanwhile is newer. */
   const leaveOpen = (open: Unsettled): void =>
-    parts.pending.note({
+    parts.pending.noteEarlier({
       ...open,
       mark: mark.value(),
       eventAtMs: undefined,

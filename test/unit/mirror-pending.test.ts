@@ -50,6 +50,19 @@ test('a path that changes while it is read keeps the older mark until that read,
   expect([mark.value(), mark.pendingMark('/r'), noted.size]).toEqual([100n, undefined, 0]);
 });
 
+test.each([
+  ['a creation', NODE, { node: true, gone: false }],
+  ['a list', LIST, { node: true, list: true, gone: false }],
+  ['another deletion', GONE, { gone: true, node: false }],
+])('what came in after a deletion that was found decides: %s', (_what, need, wanted) => {
+  const { mark, noted } = books();
+  noted.note(note('/r/a', need, 9n));
+  noted.noteEarlier(note('/r/a', GONE, 5n));
+  expect(mark.value()).toBe(5n);
+  expect(noted.take()).toMatchObject({ need: wanted, mark: 5n });
+  expect(noted.take()).toBeUndefined();
+});
+
 test('a note that is put back keeps its mark, and what came in meanwhile decides', () => {
   const { mark, noted } = books();
   noted.note(note('/r/a', NODE, 5n));
