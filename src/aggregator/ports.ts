@@ -112,9 +112,9 @@ export interface View {
   has(name: string): boolean;
   /**
    * Why nothing is known of a service: its directory cannot be read (a missing right, for one), and what there was before is not known
-   * either. undefined: what `service` says is so. An empty list would be taken for the truth.
+   * either. undefined: what `service` says is so. An empty list would be taken for the truth. Without a name: of all services.
    */
-  unreadable(service: string): string | undefined;
+  unreadable(service?: string): string | undefined;
   services(): ServicesSnapshot;
   consumers(service: string): ConsumersSnapshot;
   topology(): TopologySnapshot;

@@ -82,6 +82,8 @@ export function openView(options: ViewOptions): LiveView {
   let toldWatermark = 0n;
   let rebuilding = false;
   let followed = false;
+  /** What was untrusted when batches came of which something waits. */
+  let doubted: Mirror['untrusted'] | undefined;
   let servicesSnapshot: ServicesSnapshot | undefined;
   let topologySnapshot: TopologySnapshot | undefined;
 
@@ -213,6 +215,7 @@ export function openView(options: ViewOptions): LiveView {
     apply: change => take(change, step, touched),
     slice(batch, done) {
       settle(batch);
+      if (queue.mark() === undefined) doubted = undefined;
       step = { ...step, into: step.into === undefined ? undefined : gathered };
       if (done) moved();
     },
@@ -269,6 +272,9 @@ export function openView(options: ViewOptions): LiveView {
     mirror.onBatch(batch => {
       hasBatch = true;
       for (const part of partsOf(batch)) queue.push(part);
+      // What it brings may be trusted before it is applied here.
+      if (queue.mark() !== undefined && mirror.untrusted.size > 0)
+        doubted = new Map([...(doubted ?? []), ...mirror.untrusted]);
     }),
     mirror.onState(() => moved()),
     mirror.onWatermark(() => moved()),
@@ -285,10 +291,16 @@ export function openView(options: ViewOptions): LiveView {
     },
     service: name => table.get(name)?.state.snapshot() ?? table.absent(name, indexes.markOf(name)),
     has: name => table.get(name)?.present === true,
-    unreadable: name =>
-      (table.get(name)?.state.listed.size ?? 0) > 0
-        ? undefined
-        : whyUnreadable(mirror, [where.services, where.service(name), where.providers(name)]),
+    unreadable(name) {
+      if (mirror.untrusted.size === 0 && doubted === undefined) return undefined;
+      const known = [mirror.untrusted, ...(doubted === undefined ? [] : [doubted])];
+      if (name === undefined) {
+        const isKnown = [...table.entries()].some(({ present }) => present);
+        return isKnown ? undefined : whyUnreadable(known, [where.services]);
+      }
+      if ((table.get(name)?.state.listed.size ?? 0) > 0) return undefined;
+      return whyUnreadable(known, [where.services, where.service(name), where.providers(name)]);
+    },
     services: () => (servicesSnapshot ??= listOf(indexes.services, table.entries())),
     consumers(name) {
       const known = table.get(name)?.consumers.snapshot();

@@ -63,12 +63,12 @@ export function requireComplete(view: View): ViewState {
 }
 
 /** @throws RollcallError VIEW_SYNCING when nothing is known of the service: an empty list would be taken for the truth. */
-export function requireReadable(view: View, service: string): void {
+export function requireReadable(view: View, service?: string): void {
   const why = view.unreadable(service);
   if (why === undefined) return;
   throw new RollcallError(
     'VIEW_SYNCING',
-    `nothing is known of ${service}: ${why}; give the daemon the right to read it, or ask another replica`,
+    `nothing is known of ${service ?? 'any service'}: ${why}; give the daemon the right to read it, or ask another replica`,
   );
 }
 

@@ -92,6 +92,7 @@ export function mirrorPump(parts: MirrorParts, settled: () => void): MirrorPump 
       watermarkBefore,
       eventAtMs: firstEventMs(notes),
     });
+    parts.trust.settled(parts.mark.pendingMark);
     delivery.touch();
     settled();
   };

@@ -11,6 +11,7 @@ import { listAnswerBytes } from './mirror-settle.ts';
 import type { WatchStrategy } from './mirror-strategy.ts';
 import { type ScanItem, type ScanWork, scanWork } from './mirror-scan-work.ts';
 import type { TreeEdit } from './mirror-tree.ts';
+import type { Regaining } from './mirror-trust.ts';
 
 /** Reads asked for and not yet applied. */
 const WINDOW = 4;
@@ -50,7 +51,8 @@ export async function scan(
   signal: AbortSignal,
 ): Promise<readonly Unsettled[]> {
   const work = scanWork(parts, strategy);
-  const distrust = parts.trust.remember();
+  const regaining = parts.trust.regaining();
+  const trusting = reason === 'cold' ? parts.trust : regaining;
   const unsettled: Unsettled[] = [];
   const differences: Difference[] = [];
   const failure = new AbortController();
@@ -66,7 +68,7 @@ export async function scan(
     for (let index = 0; index < items.length; index += 1) {
       const [item, one] = [items[index], found[index]];
       if (item === undefined || one === undefined) continue;
-      const difference = observe(parts, strategy, work, item, one, reason);
+      const difference = observe(parts, strategy, work, item, one, reason, trusting);
       if (difference === undefined) continue;
       if (reason === 'cold') applyOne(edit, difference);
       else differences.push(difference);
@@ -99,10 +101,12 @@ export async function scan(
   } catch (error) {
     failure.abort(error);
     await Promise.allSettled(flights);
-    if (reason === 'resync') distrust();
     throw error;
   }
-  if (reason === 'resync') await apply(parts, differences);
+  if (reason === 'resync') {
+    await apply(parts, differences);
+    regaining.delivered();
+  }
   return unsettled;
 }
 
@@ -114,6 +118,7 @@ function observe(
   item: ScanItem,
   found: Found,
   reason: ScanReason,
+  trusting: Pick<Regaining, 'wasRead' | 'wasListed' | 'isGone'>,
 ): Difference | undefined {
   const { tree, trust } = parts;
   switch (found.kind) {
@@ -124,14 +129,14 @@ function observe(
       const { stat } = found;
       const moved = known?.czxid !== stat.czxid || known.pzxid !== stat.pzxid;
       const unsure = reason === 'cold' || moved || trust.isUnlisted(found.path);
-      trust.wasRead(found);
+      trusting.wasRead(found);
       if (strategy.wantsList(found, unsure)) work.addList(found.path, stat.numChildren);
       if (isNew) return { kind: 'new', place: item, answer: found };
       return moved || known.mzxid !== stat.mzxid ? found : undefined;
     }
     case 'children': {
       const { path, names } = found;
-      trust.wasListed(path);
+      trusting.wasListed(path);
       parts.delivery.listSize(listAnswerBytes(names));
       work.addChildren(path, names);
       return found.stat === undefined ? undefined : { kind: 'moved', path, stat: found.stat };
@@ -139,7 +144,7 @@ function observe(
     case 'missing': {
       const { path } = found;
       work.wasMissing(path);
-      trust.isGone(path);
+      trusting.isGone(path);
       if (tree.get(path) !== undefined) return { kind: 'gone', path, zxid: parts.lastZxid() };
       return undefined;
     }

@@ -70,7 +70,7 @@ export function settle(
     const names = new Set(answer.names);
     lists.set(path, names);
     parts.delivery.listSize(listAnswerBytes(answer.names));
-    trust.wasListed(path);
+    trust.isBeingFilled(path, oldestMark);
     for (const child of tree.childPaths(path)) {
       if (!names.has(nameOf(child)))
         edit.remove(child, stat?.pzxid ?? parts.lastZxid(), pending.dataChanged(child));

@@ -1,7 +1,6 @@
 import { errorText, type RollcallError } from '../kernel/errors.ts';
 import type { Logger } from '../kernel/log.ts';
-import type { ZnodePath } from './api.ts';
-import type { ReadNode } from './mirror-reads.ts';
+import type { Stat, ZnodePath } from './api.ts';
 
 /** Paths that could not be read. What was known of them before stays known. */
 export interface MirrorTrust {
@@ -11,11 +10,24 @@ export interface MirrorTrust {
   readFailed(path: ZnodePath, error: RollcallError): void;
   listFailed(path: ZnodePath, error: RollcallError): void;
   /** Without children, there was nothing to list. */
-  wasRead(node: Pick<ReadNode, 'path' | 'stat'>): void;
+  wasRead(node: WasRead): void;
   wasListed(path: ZnodePath): void;
+  /** The same, while what the list names is still to be read, under this mark: until then an empty directory would be claimed. */
+  isBeingFilled(path: ZnodePath, mark: bigint): void;
+  /** Reads were applied: trusts again what has been filled. `pendingMark`: the smallest mark of what is still to be read there. */
+  settled(pendingMark: (path: ZnodePath) => bigint | undefined): void;
   isGone(path: ZnodePath): void;
-  /** What is not trusted now; the returned function takes that up again, of a re-read whose findings were dropped. */
-  remember(): () => void;
+  /** For a re-read: what is found is trusted once it has been delivered, and not at all when it is dropped. */
+  regaining(): Regaining;
+}
+
+interface WasRead {
+  readonly path: ZnodePath;
+  readonly stat: Pick<Stat, 'numChildren'>;
+}
+
+export interface Regaining extends Pick<MirrorTrust, 'wasRead' | 'wasListed' | 'isGone'> {
+  delivered(): void;
 }
 
 export interface TrustParts {
@@ -27,10 +39,13 @@ export interface TrustParts {
 export function mirrorTrust({ logger, onCount }: TrustParts): MirrorTrust {
   const untrusted = new Map<ZnodePath, RollcallError>();
   const unlisted = new Set<ZnodePath>();
+  /** Listed again, with the mark of what was found in them. */
+  const filling = new Map<ZnodePath, bigint>();
   /** Mostly so: then nobody has to put the path together. */
   const isClear = (): boolean => untrusted.size === 0 && unlisted.size === 0;
   const forget = (path: ZnodePath): void => {
     unlisted.delete(path);
+    filling.delete(path);
     if (!untrusted.delete(path)) return;
     onCount(untrusted.size);
     if (untrusted.size === 0) logger.info({ path }, 'every path can be read again');
@@ -38,6 +53,7 @@ export function mirrorTrust({ logger, onCount }: TrustParts): MirrorTrust {
   /** Told once for all of them: one missing right may concern a hundred thousand. */
   const distrust = (path: ZnodePath, error: RollcallError): void => {
     const isFirst = untrusted.size === 0;
+    filling.delete(path);
     untrusted.set(path, error);
     onCount(untrusted.size);
     if (isFirst)
@@ -45,6 +61,12 @@ export function mirrorTrust({ logger, onCount }: TrustParts): MirrorTrust {
         { path, error: errorText(error) },
         'a path cannot be read: what was known of it is kept, and W claims nothing for it',
       );
+  };
+  const wasRead: MirrorTrust['wasRead'] = node => {
+    if (isClear()) return;
+    const { path, stat } = node;
+    if (filling.has(path)) return;
+    if (stat.numChildren === 0 || !unlisted.has(path)) forget(path);
   };
   return {
     untrusted,
@@ -57,18 +79,33 @@ export function mirrorTrust({ logger, onCount }: TrustParts): MirrorTrust {
       unlisted.add(path);
       distrust(path, error);
     },
-    wasRead(node) {
-      if (isClear()) return;
-      const { path, stat } = node;
-      if (stat.numChildren === 0 || !unlisted.has(path)) forget(path);
-    },
+    wasRead,
     wasListed: forget,
+    isBeingFilled(path, mark) {
+      unlisted.delete(path);
+      if (untrusted.has(path)) filling.set(path, mark);
+    },
+    settled(pendingMark) {
+      for (const [path, mark] of filling) {
+        const pending = pendingMark(path);
+        // What came in after the list is of no concern: in a busy directory there is always something.
+        if (pending === undefined || pending > mark) forget(path);
+      }
+    },
     isGone: forget,
-    remember() {
-      const [before, lists] = [[...untrusted], [...unlisted]];
-      return () => {
-        for (const [path, error] of before) if (!untrusted.has(path)) distrust(path, error);
-        for (const path of lists) unlisted.add(path);
+    regaining() {
+      const steps: (() => void)[] = [];
+      const later = (step: () => void): void => {
+        if (!isClear()) steps.push(step);
+      };
+      return {
+        wasRead: ({ path, stat: { numChildren } }) =>
+          later(() => wasRead({ path, stat: { numChildren } })),
+        wasListed: path => later(() => forget(path)),
+        isGone: path => later(() => forget(path)),
+        delivered() {
+          for (const step of steps.splice(0)) step();
+        },
       };
     },
   };

@@ -1,12 +1,15 @@
-import { expect, test } from 'vitest';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { expect, onTestFinished, test } from 'vitest';
 import { announce, layout } from '../../src/registry/index.ts';
+import { faultProxy } from '../../src/testing/index.ts';
 import { testSession } from '../support/session.ts';
-import { idsOf, startSystem } from '../support/system.ts';
-import { testServers } from '../support/zookeeper.ts';
+import { idsOf, startSystem, type System } from '../support/system.ts';
+import { sharedServers, testServers } from '../support/zookeeper.ts';
 
 const UNREADABLE = [{ permissions: 0x1e, scheme: 'world', id: 'anyone' }];
 const OPEN = [{ permissions: 0x1f, scheme: 'world', id: 'anyone' }];
-const directory = layout().providers('orders');
+const where = layout();
+const directory = where.providers('orders');
 
 test('of a service whose directory may not be read nothing is claimed, least of all that it has no providers', async () => {
   const servers = await testServers();
@@ -41,3 +44,56 @@ test('of a service whose directory may not be read nothing is claimed, least of 
   };
   await expect.poll(ids).toEqual(['o-1']);
 });
+
+/** What is claimed of `orders` in every turn of the event loop, until something is. */
+async function firstClaimed({ aggregator: { view } }: System): Promise<readonly string[]> {
+  while (view.unreadable('orders') !== undefined) await nextTurn();
+  return view.service('orders').providers.map(({ id }) => id);
+}
+
+/** The same of the list of all services. */
+async function firstListed({ aggregator: { view } }: System): Promise<readonly string[]> {
+  while (view.unreadable() !== undefined) await nextTurn();
+  return view.services().services.map(({ name }) => name);
+}
+
+const places = [
+  ['its directory', where.providers('orders')],
+  ['the service', where.service('orders')],
+  ['the directory of all services', where.services],
+] as const;
+const ways = ['it is touched', 'the daemon was away'] as const;
+
+test.each(places.flatMap(([what, path]) => ways.map(way => [what, way, path] as const)))(
+  'when %s may be read again, and %s, nothing is claimed before all of it is known',
+  async (_what, way, path) => {
+    const servers = await testServers();
+    const writer = await testSession(servers);
+    await using _registration = await announce(writer, {
+      id: 'o-1',
+      service: 'orders',
+      address: '10.0.0.5',
+      port: 80,
+    });
+    await writer.setAcl(path, UNREADABLE, -1);
+    const link = await faultProxy({ target: sharedServers() });
+    onTestFinished(() => link.close()); // after the system, whose session says goodbye through it
+    const system = await startSystem(servers.replace(sharedServers(), link.address));
+    const isAll = path === where.services;
+    const list = await system.get('/v1/services');
+    expect(list.status).toBe(isAll ? 503 : 200);
+    const claims = Promise.all([firstClaimed(system), isAll ? firstListed(system) : ['orders']]);
+    if (way === 'the daemon was away') {
+      await link.cut();
+      await expect.poll(() => system.session.state.kind).toBe('suspended');
+      await writer.setAcl(path, OPEN, -1);
+      await link.heal();
+    } else {
+      await writer.setAcl(path, OPEN, -1);
+      await writer.setData(path, Buffer.from('touched'), -1);
+    }
+    expect(await claims).toEqual([['o-1'], ['orders']]);
+    await system.aggregator.view.ready();
+    expect(await system.metric('rollcall_mirror_untrusted')).toBe(0);
+  },
+);

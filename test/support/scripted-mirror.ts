@@ -1,3 +1,4 @@
+import type { RollcallError } from '../../src/kernel/errors.ts';
 import { type Listeners, listeners } from '../../src/kernel/listeners.ts';
 import type {
   Mirror,
@@ -10,6 +11,7 @@ import { mirrorNode } from './mirror-node.ts';
 
 /** A mirror that delivers what a test tells it to, in the order in which it is told. */
 export interface ScriptedMirror extends Mirror {
+  readonly untrusted: Map<string, RollcallError>;
   /** Writes a node; its ancestors are made on the way. Nothing is delivered before `deliver`. */
   put(
     path: string,

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { RollcallError } from '../../src/kernel/errors.ts';
 import { EVERYWHERE } from '../support/scripted-mirror.ts';
 import { scriptedView, where } from '../support/scripted-view.ts';
 
@@ -299,4 +300,22 @@ test('a large batch is taken in in slices; until its end nothing of it is claime
   expect(view.service('orders')).toMatchObject({ index: 329n, counts: { total: 301 } });
   expect(view.watermark).toBe(400n);
   expect(calls).toBeGreaterThan(1);
+});
+
+test('what the mirror trusts again is not claimed before it is applied here', async () => {
+  const { view, mirror, clock, provider, live } = scriptedView({ sliceMs: 0 });
+  mirror.untrusted.set(where.services, new RollcallError('NO_AUTH', where.services));
+  live(10n);
+  const orders = () =>
+    view.unreadable('orders') === undefined ? view.service('orders') : 'unread';
+  const all = () => (view.unreadable() === undefined ? view.services() : 'unread');
+  expect([orders(), all()]).toEqual(['unread', 'unread']);
+  for (let at = 0; at < 100; at += 1) provider('billing', `b-${at}`, BigInt(20 + at));
+  provider('orders', 'a', 120n);
+  mirror.deliver({ watermark: 120n });
+  mirror.untrusted.clear();
+  expect(orders()).toBe('unread');
+  for (let turn = 0; turn < 10; turn += 1) await clock.advance(0);
+  expect(orders()).toMatchObject({ providers: [{ id: 'a' }] });
+  expect(all()).toMatchObject({ services: [{ name: 'billing' }, { name: 'orders' }] });
 });

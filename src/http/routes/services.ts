@@ -98,6 +98,7 @@ export const servicesRoutes: FastifyPluginAsync<RouteContext> = async (app, cont
       const source = {
         read: () => lists.get(view.services(), key, snapshot => encodeList(snapshot, filter)),
         subscribe: (wake: () => void) => view.onTopic('services', wake),
+        require: () => requireReadable(view),
       };
       return answers.send(request, reply, source, { index, wait });
     },
