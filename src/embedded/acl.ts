@@ -14,6 +14,7 @@ export interface Identity {
 
 export const PERMISSION = { read: 1, write: 2, create: 4, delete: 8, admin: 16 } as const;
 
+/** What `readAcl` returns whenever a list says this. */
 export const OPEN_ACL: readonly Acl[] = [{ permissions: 31, scheme: 'world', id: 'anyone' }];
 
 /** Whether one of `identities` has one of the rights in `wanted`. A node without an ACL is open. */
@@ -39,7 +40,7 @@ export function settleAcl(
   acls: readonly Acl[] | undefined,
   identities: readonly Identity[],
 ): readonly Acl[] | undefined {
-  if (acls !== undefined && isOpenAcl(acls)) return OPEN_ACL;
+  if (acls === OPEN_ACL) return OPEN_ACL;
   const settled: Acl[] = [];
   for (const acl of withoutDuplicates(acls ?? [])) {
     if (acl.scheme === 'auth') {
@@ -67,13 +68,6 @@ export function digestIdentity(credentials: string): Identity {
 
 /** The name that is told of an identity. */
 export const userOf = (id: string): string => id.split(':', 1)[0] ?? '';
-
-/** Most nodes have it: they share one list. */
-export const isOpenAcl = (acls: readonly Acl[]): boolean =>
-  acls.length === 1 &&
-  acls[0]?.permissions === 31 &&
-  acls[0].scheme === 'world' &&
-  acls[0].id === 'anyone';
 
 function isWellFormed({ scheme, id = '' }: Acl): boolean {
   if (scheme === 'world') return id === 'anyone';

@@ -1,6 +1,6 @@
 import type { Acl } from './acl.ts';
 import { parentOf } from './paths.ts';
-import { bareNode, type Life, type Tree, type Znode } from './tree.ts';
+import { type Life, type Tree, type Znode } from './tree.ts';
 
 /** One thing that a transaction does. It has been decided that it can be done: applying it cannot fail. */
 export type Change =
@@ -58,8 +58,23 @@ function applyCreate(
   const { path, data, acl, life, owner, ttlMs } = change;
   const parent = tree.find(parentOf(path) ?? '/');
   const pzxidBefore = parent?.pzxid ?? 0;
-  const stamps = { czxid: zxid, mzxid: zxid, pzxid: zxid, ctimeMs: timeMs, mtimeMs: timeMs };
-  tree.insert(path, bareNode({ data, acl, life, owner, ttlMs, ...stamps }));
+  // One literal: spreading parts into it would allocate three times as much for each node.
+  tree.insert(path, {
+    data,
+    acl,
+    life,
+    owner,
+    ttlMs,
+    czxid: zxid,
+    ctimeMs: timeMs,
+    mzxid: zxid,
+    mtimeMs: timeMs,
+    pzxid: zxid,
+    version: 0,
+    aversion: 0,
+    creates: 0,
+    children: undefined,
+  });
   touchParent(parent, 1, zxid);
   return () => {
     tree.remove(path);

@@ -15,6 +15,12 @@ import type { Session } from './sessions.ts';
 /** Above it a client's requests wait until it has read some of its answers. */
 const PAUSE_BYTES = 1024 * 1024;
 
+/**
+ * After so many requests the client has its answers, or the disk what they wrote, before more of its requests are done: a client
+ * that sends many at once works on the first answers, and the disk on the first writes, while the rest are being done.
+ */
+const REQUESTS_AT_ONCE = 8;
+
 /** Whoever shows more than so many credentials on one connection is refused. */
 const MAX_IDENTITIES = 100;
 
@@ -119,7 +125,7 @@ export function openConnection(socket: Socket, id: number, host: Host): Connecti
   };
 
   const handle = (): void => {
-    for (;;) {
+    for (let done = 0; done < REQUESTS_AT_ONCE; done += 1) {
       if (phase.kind === 'serving' && unreadBytes() > PAUSE_BYTES) return pause();
       if (phase.kind !== 'serving' && phase.kind !== 'greeting') return;
       const frame = splitter.next();
@@ -127,6 +133,7 @@ export function openConnection(socket: Socket, id: number, host: Host): Connecti
       if (phase.kind === 'greeting') greet(frame);
       else serve(frame, phase.session);
     }
+    if (phase.kind === 'serving') pause();
   };
 
   /** What a client sends can end its own connection, and nothing else. */

@@ -1,10 +1,13 @@
 import { RollcallError } from '../kernel/errors.ts';
-import type { JuteReader } from '../kernel/jute.ts';
+import { type JuteReader, JuteWriter } from '../kernel/jute.ts';
 import { OP } from '../kernel/wire.ts';
-import type { Acl } from './acl.ts';
+import { type Acl, OPEN_ACL } from './acl.ts';
 import type { CreateRequest, WriteRequest } from './decide.ts';
+import { writeAcl } from './encode.ts';
 
 const LEAST_ACL_BYTES = 12;
+
+const OPEN_ACL_BYTES = writeAcl(new JuteWriter(), OPEN_ACL).finish();
 
 /** A path that must be there. @throws RollcallError MALFORMED_PACKET when it is null. */
 export function readPath(reader: JuteReader): string {
@@ -13,7 +16,9 @@ export function readPath(reader: JuteReader): string {
   return path;
 }
 
+/** The open one, which most nodes have, is known by its bytes: it is one list for all of them. */
 export function readAcl(reader: JuteReader): readonly Acl[] | undefined {
+  if (reader.skipIf(OPEN_ACL_BYTES)) return OPEN_ACL;
   return reader.vector(
     () => ({ permissions: reader.int(), scheme: reader.string(), id: reader.string() }),
     LEAST_ACL_BYTES,

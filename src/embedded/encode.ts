@@ -55,8 +55,8 @@ export function writeStat(writer: JuteWriter, stat: Stat): void {
   writeNumber(writer.int(stat.dataLengthBytes).int(stat.numChildren), stat.pzxid);
 }
 
-export function writeAcl(writer: JuteWriter, acls: readonly Acl[]): void {
-  writer.vector(acls, acl => writer.int(acl.permissions).string(acl.scheme).string(acl.id));
+export function writeAcl(writer: JuteWriter, acls: readonly Acl[]): JuteWriter {
+  return writer.vector(acls, acl => writer.int(acl.permissions).string(acl.scheme).string(acl.id));
 }
 
 /** A reply with its header written; the body follows, then `sealFrame`. */

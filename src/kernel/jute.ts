@@ -174,7 +174,8 @@ export class JuteReader {
   bytes(): Buffer | undefined {
     const lengthBytes = this.length();
     if (lengthBytes === NULL_LENGTH) return undefined;
-    const copy = Buffer.from(this.buffer.subarray(this.offset, this.offset + lengthBytes));
+    const copy = Buffer.allocUnsafe(lengthBytes);
+    this.buffer.copy(copy, 0, this.offset, this.offset + lengthBytes);
     this.offset += lengthBytes;
     return copy;
   }
@@ -184,6 +185,15 @@ export class JuteReader {
     const length = Math.max(0, this.length());
     this.offset += length;
     return length;
+  }
+
+  /** Passes over these bytes when they are the next, and says whether they were. */
+  skipIf(bytes: Uint8Array): boolean {
+    const end = this.offset + bytes.length;
+    if (end > this.buffer.length) return false;
+    if (this.buffer.compare(bytes, 0, bytes.length, this.offset, end) !== 0) return false;
+    this.offset = end;
+    return true;
   }
 
   /** Passes over so many bytes. */

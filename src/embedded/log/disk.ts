@@ -38,11 +38,9 @@ const DIRECT_BYTES = 64 * 1024;
 function logFile(handle: FileHandle, head: FileHead, wholeBytes: number): LogFile {
   let allocatedBytes = wholeBytes;
 
-  const put = async (bytes: Buffer, position: number): Promise<void> => {
-    const done =
-      bytes.length > DIRECT_BYTES ? 0 : writeSync(handle.fd, bytes, 0, bytes.length, position);
-    if (done < bytes.length) await writeAll(handle, bytes.subarray(done), position + done);
-  };
+  /** How many of the bytes are in the page cache now. */
+  const putAtOnce = (bytes: Buffer, position: number): number =>
+    bytes.length > DIRECT_BYTES ? 0 : writeSync(handle.fd, bytes, 0, bytes.length, position);
 
   return {
     head,
@@ -53,7 +51,9 @@ function logFile(handle: FileHandle, head: FileHead, wholeBytes: number): LogFil
         await writeAll(handle, Buffer.alloc(grown - allocatedBytes), allocatedBytes);
         allocatedBytes = grown;
       }
-      await put(bytes, position);
+      // The disk begins at once: what else this turn has to do does not come before it.
+      const done = putAtOnce(bytes, position);
+      if (done < bytes.length) await writeAll(handle, bytes.subarray(done), position + done);
       await handle.datasync();
     },
     async truncate(lengthBytes) {

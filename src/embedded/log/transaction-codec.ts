@@ -1,5 +1,5 @@
 import type { JuteReader, JuteWriter } from '../../kernel/jute.ts';
-import { type Acl, isOpenAcl, OPEN_ACL } from '../acl.ts';
+import type { Acl } from '../acl.ts';
 import type { Change, Transaction } from '../change.ts';
 import { malformed, readAcl, readPath } from '../decode.ts';
 import { writeAcl, writeNumber } from '../encode.ts';
@@ -105,6 +105,5 @@ export function readLife(reader: JuteReader): Life {
 }
 
 export function readStoredAcl(reader: JuteReader): readonly Acl[] {
-  const acl = readAcl(reader) ?? [];
-  return isOpenAcl(acl) ? OPEN_ACL : acl;
+  return readAcl(reader) ?? [];
 }

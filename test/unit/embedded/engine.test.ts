@@ -116,3 +116,39 @@ test('a full disk: nobody is told of the write, everybody is sent away, and come
   expect(await back.hello({ sessionId, password })).toMatchObject({ sessionId });
   expect((await back.call(OP.exists, body => body.string('/n').bool(false)))?.error).toBe(0);
 });
+
+test('of many requests sent at once the first are on the disk and answered while the last are still to be done', async () => {
+  const disk = await onADisk();
+  await using client = await disk.client();
+  await client.hello({ timeoutMs: 4_000 });
+  disk.slow();
+  client.socket.cork();
+  for (let index = 0; index < 100; index += 1) create(client, `/n-${index}`);
+  client.socket.uncork();
+  await eventually(() => expect(disk.writes).toHaveLength(1));
+  disk.quick();
+  disk.writes[0]?.resolve();
+  for (let xid = 1; xid <= 100; xid += 1)
+    expect(await client.next()).toMatchObject({ xid, error: 0 });
+  expect(disk.writes.length).toBeGreaterThan(1);
+});
+
+test('a client that says goodbye behind many requests is answered to the last, and let go', async () => {
+  const disk = await onADisk();
+  for (const requests of [6, 7, 8, 9, 31]) {
+    const client = await disk.client();
+    await client.hello({ timeoutMs: 4_000 });
+    client.socket.cork();
+    for (let index = 0; index < requests; index += 1)
+      client.send(OP.exists, body => body.string('/').bool(false));
+    client.send(OP.closeSession);
+    client.socket.uncork();
+    for (let xid = 1; xid <= requests + 1; xid += 1)
+      expect(await client.next()).toMatchObject({ xid, error: 0 });
+    await client.ended;
+  }
+  // The one that is left is asking.
+  await eventually(async () =>
+    expect(await fourLetterWord(disk.port, 'mntr')).toMatch(/num_alive_connections\t1\n/),
+  );
+});
