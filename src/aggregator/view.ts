@@ -3,6 +3,7 @@ import { type Layout, type ProtectionSettings, type RejectReason } from '../regi
 import type { Mirror, MirrorBatch } from '../zookeeper/index.ts';
 import { batchQueue } from './batch-queue.ts';
 import { topologyOf } from './consumers-state.ts';
+import { decodeAhead } from './decode-ahead.ts';
 import type {
   LeaveCause,
   ListedProvider,
@@ -81,6 +82,8 @@ export function openView(options: ViewOptions): LiveView {
   let lastWatermark = 0n;
   let toldWatermark = 0n;
   let rebuilding = false;
+  /** Which run of `prepare` goes on; the others have ended. */
+  let decoding = 0;
   let followed = false;
   /** What was untrusted when batches came of which something waits. */
   let doubted: Mirror['untrusted'] | undefined;
@@ -245,10 +248,20 @@ export function openView(options: ViewOptions): LiveView {
     tell(done);
     const applied = queue.mark() === undefined && (hasBatch || mirror.size === 0);
     if (mirror.state.kind === 'live' && applied) completed();
+    const before = trust.state.kind;
     trust.update(mirror.state, applied);
+    if (trust.state.kind === 'live' && before !== 'live') prepare();
     if (lastWatermark === toldWatermark) return;
     toldWatermark = lastWatermark;
     told.topics.watermark.emit();
+  };
+
+  /** A first reading leaves records undecoded, and so does a re-read that finds much. */
+  const prepare = (): void => {
+    decoding += 1;
+    const run = decoding;
+    const all = [...table.entries()].map(({ state }) => state.listed);
+    decodeAhead(all, () => run === decoding).catch(options.onError);
   };
 
   /** All that the mirror has is applied: what is not here now was gone at the latest by now. */
@@ -333,6 +346,7 @@ export function openView(options: ViewOptions): LiveView {
     inspect: (service, id) => inspect(table.get(service)?.state, id),
     superseded: service => table.get(service)?.state.superseded() ?? [],
     close() {
+      decoding += 1;
       for (const step of undo) step();
       queue.close();
       for (const { state } of table.entries()) state.close();
