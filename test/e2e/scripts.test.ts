@@ -1,7 +1,10 @@
 import { execFile, spawnSync } from 'node:child_process';
+import { cpSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
+import { z } from 'zod';
 
 const top = fileURLToPath(new URL('../..', import.meta.url));
 
@@ -80,4 +83,17 @@ test('npm run bench without a name lists the benches, and refuses a name that is
   const wrong = run(['scripts/bench.mjs', '../scripts/start']);
   expect(wrong.status).toBe(2);
   expect(wrong.stderr).toContain('There is no bench ../scripts/start');
+});
+
+test('the command is there before anything is built, as who links it wants, and says what is missing', () => {
+  const checkout = mkdtempSync(join(tmpdir(), 'rollcall-unbuilt-'));
+  onTestFinished(() => rmSync(checkout, { recursive: true }));
+  const description: unknown = JSON.parse(readFileSync(join(top, 'package.json'), 'utf8'));
+  const { bin } = z.object({ bin: z.object({ rollcall: z.string() }) }).parse(description);
+  for (const part of ['package.json', 'bin']) {
+    cpSync(join(top, part), join(checkout, part), { recursive: true });
+  }
+  const { status, stdout, stderr } = spawnSync(join(checkout, bin.rollcall), { encoding: 'utf8' });
+  expect({ status, stdout }).toEqual({ status: 1, stdout: '' });
+  expect(stderr).toMatch(/^rollcall: it is not built yet: run "npm run build"[^\n]*\n$/);
 });

@@ -7,6 +7,7 @@ import { z } from 'zod';
 import { eventually } from './eventually.ts';
 
 const top = fileURLToPath(new URL('../..', import.meta.url));
+const command = fileURLToPath(new URL('../../bin/rollcall.js', import.meta.url));
 const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 
 /** A running `rollcall`, which ends with the test's scope. */
@@ -47,7 +48,7 @@ function cleanEnv(): NodeJS.ProcessEnv {
 /** Starts `rollcall ARGS`. */
 export function rollcall(args: readonly string[], options: RunOptions = {}): Running {
   requireBuild();
-  return startProcess(process.execPath, [main, ...args], options);
+  return startProcess(process.execPath, [command, ...args], options);
 }
 
 export function startProcess(
