@@ -24,3 +24,17 @@ export function tell(message: ObserverMessage | ProviderMessage): void {
 export function tellAfterwards(message: ObserverMessage): void {
   setImmediate(() => tell(message));
 }
+
+/** What the processes of the `embedded` bench tell. */
+export interface ServerMessage {
+  readonly connectString: string;
+  /** The start, from the call until it served. */
+  readonly tookMs: number;
+}
+
+export interface LoadMessage {
+  readonly createsPerS: number;
+  readonly readsPerS: number;
+  /** The median from a write to the watcher's callback. */
+  readonly watchMs: number;
+}
