@@ -1,4 +1,14 @@
-import { appendFile, mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import {
+  appendFile,
+  mkdtemp,
+  readdir,
+  readFile,
+  readlink,
+  rm,
+  symlink,
+  truncate,
+  writeFile,
+} from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
@@ -14,7 +24,7 @@ beforeEach(async () => {
 afterEach(() => rm(dataDir, { recursive: true }));
 
 const files = async (): Promise<readonly string[]> =>
-  (await readdir(dataDir)).filter(name => name !== 'lock').toSorted();
+  (await readdir(dataDir)).filter(name => !name.startsWith('lock-')).toSorted();
 
 const newestLog = async (): Promise<string> =>
   join(dataDir, (await files()).findLast(name => name.startsWith('log-')) ?? '');
@@ -117,11 +127,25 @@ test('one folder has one server', async () => {
     code: 'ZOOKEEPER_UNAVAILABLE',
     message: expect.stringContaining('in use'),
   });
+  const otherName = `${dataDir}-too`;
+  await symlink(dataDir, otherName);
+  await expect(startEmbedded({ dataDir: otherName })).rejects.toThrow(/in use/);
+  await rm(otherName);
   await first.close();
-  await writeFile(join(dataDir, 'lock'), '1\n');
-  await expect(startEmbedded({ dataDir })).rejects.toThrow(/in use by process 1/);
-  await writeFile(join(dataDir, 'lock'), '2147483646\n'); // nobody has it
-  await using _second = await startEmbedded({ dataDir });
+  const lock = async (): Promise<string> =>
+    join(dataDir, (await readdir(dataDir)).find(name => name.startsWith('lock-')) ?? '');
+  const free = await lock();
+  await rm(free);
+  await symlink('1', free);
+  await expect(startEmbedded({ dataDir })).rejects.toThrow(
+    `in use by process 1; if that is not so, remove ${free}`,
+  );
+  await rm(free);
+  await symlink('2147483646', free); // nobody has it
+  const second = await startEmbedded({ dataDir });
+  expect(await readlink(await lock())).toBe(String(process.pid));
+  await second.close();
+  expect(await readlink(await lock())).toBe('nobody');
 });
 
 test('a folder that cannot be used is said', async () => {

@@ -1,4 +1,4 @@
-import { open, readFile, rm } from 'node:fs/promises';
+import { readdir, readlink, realpath, rm, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { RollcallError } from '../../kernel/errors.ts';
 
@@ -6,39 +6,82 @@ import { RollcallError } from '../../kernel/errors.ts';
 const held = new Set<string>();
 
 /**
- * Keeps two servers from writing into one data folder. A lock whose process is gone is taken over.
+ * Keeps two servers from writing into one data folder. A lock whose process is gone is taken over, by one of those who try.
+ *
+ * The links `lock-N` say whose the folder is: the highest N counts, and points to a process id, or to nobody. A lock is never
+ * changed nor taken away while it is the highest: it is outbid with N + 1, which only one can make. So N never goes back, and
+ * whoever was slow to find a lock stale finds his bid made already.
  *
  * @throws RollcallError ZOOKEEPER_UNAVAILABLE when another process has it.
  */
 export async function lockFolder(folder: string): Promise<() => Promise<void>> {
-  const path = join(folder, 'lock');
-  if (held.has(folder)) throw inUse(folder, process.pid);
-  held.add(folder);
+  const real = await realpath(folder);
+  if (held.has(real)) throw inUse(folder, process.pid, 0);
+  held.add(real);
   try {
-    await takeLock(folder, path);
+    const mine = await takeLock(real);
+    return async () => {
+      await giveBack(real, mine);
+      held.delete(real);
+    };
   } catch (error) {
-    held.delete(folder);
+    held.delete(real);
     throw error;
   }
-  return async () => {
-    held.delete(folder);
-    await rm(path, { force: true });
-  };
 }
 
-async function takeLock(folder: string, path: string): Promise<void> {
+const NOBODY = 'nobody';
+const NAME = /^lock-(\d{1,15})$/;
+
+const pathOf = (folder: string, bid: number): string => join(folder, `lock-${bid}`);
+
+async function takeLock(folder: string): Promise<number> {
   for (;;) {
-    try {
-      const handle = await open(path, 'wx', 0o600);
-      await handle.writeFile(`${process.pid}\n`);
-      await handle.close();
-      return;
-    } catch (error) {
-      if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
-    }
-    const owner = Number((await readFile(path, 'utf8').catch(() => '')).trim());
-    if (owner !== process.pid && isAlive(owner)) throw inUse(folder, owner);
-    await rm(path, { force: true });
+    const last = Math.max(0, ...(await bids(folder)));
+    const owner = last === 0 ? NOBODY : await ownerOf(folder, last);
+    if (owner === undefined) continue; // outbid since it was listed
+    const pid = Number(owner);
+    if (pid !== process.pid && isAlive(pid)) throw inUse(folder, pid, last);
+    const mine = last + 1;
+    if (!(await bid(folder, mine, String(process.pid)))) continue;
+    const all = await bids(folder);
+    const beaten = all.some(each => each > mine); // `last` was long gone
+    for (const each of all)
+      if (each < mine || (each === mine && beaten)) await rm(pathOf(folder, each), { force: true });
+    if (!beaten) return mine;
+  }
+}
+
+/** Without it the next one still finds that this process is gone, once it is. */
+async function giveBack(folder: string, mine: number): Promise<void> {
+  const free = await bid(folder, mine + 1, NOBODY).catch(() => false);
+  if (free) await rm(pathOf(folder, mine), { force: true });
+}
+
+async function bids(folder: string): Promise<readonly number[]> {
+  return (await readdir(folder)).flatMap(name => {
+    const found = NAME.exec(name);
+    return found === null ? [] : [Number(found[1])];
+  });
+}
+
+/** Whether it was made: with what it says, or not at all. */
+async function bid(folder: string, number: number, owner: string): Promise<boolean> {
+  try {
+    await symlink(owner, pathOf(folder, number));
+    return true;
+  } catch (error) {
+    if (isSystemError(error, 'EEXIST')) return false;
+    throw error;
+  }
+}
+
+async function ownerOf(folder: string, number: number): Promise<string | undefined> {
+  try {
+    return await readlink(pathOf(folder, number));
+  } catch (error) {
+    if (isSystemError(error, 'ENOENT')) return undefined;
+    throw error;
   }
 }
 
@@ -48,13 +91,17 @@ function isAlive(pid: number): boolean {
     process.kill(pid, 0);
     return true;
   } catch (error) {
-    return error instanceof Error && 'code' in error && error.code === 'EPERM';
+    return isSystemError(error, 'EPERM');
   }
 }
 
-function inUse(folder: string, pid: number): RollcallError {
+const isSystemError = (error: unknown, code: string): boolean =>
+  error instanceof Error && 'code' in error && error.code === code;
+
+function inUse(folder: string, pid: number, number: number): RollcallError {
+  const advice = number === 0 ? '' : `; if that is not so, remove ${pathOf(folder, number)}`;
   return new RollcallError(
     'ZOOKEEPER_UNAVAILABLE',
-    `the data folder ${folder} is in use by process ${pid}; if that is not so, remove ${join(folder, 'lock')}`,
+    `the data folder ${folder} is in use by process ${pid}${advice}`,
   );
 }
