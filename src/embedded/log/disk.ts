@@ -1,5 +1,5 @@
 import { writeSync } from 'node:fs';
-import { open, type FileHandle } from 'node:fs/promises';
+import { open, rm, type FileHandle } from 'node:fs/promises';
 import { encodeHead, FILE_HEAD_BYTES, type FileHead, newFileHead } from './frames.ts';
 import type { LogFile } from './group-commit.ts';
 
@@ -14,6 +14,8 @@ export async function createLog(folder: string, path: string): Promise<LogFile> 
     return logFile(handle, head, FILE_HEAD_BYTES);
   } catch (error) {
     await handle.close();
+    // the log before it goes on, and must stay the last: one that ends too early before another is damage
+    await rm(path, { force: true });
     throw error;
   }
 }
@@ -25,8 +27,13 @@ export async function resumeLog(
   wholeBytes: number,
 ): Promise<LogFile> {
   const handle = await open(path, 'r+');
-  await handle.truncate(wholeBytes);
-  await handle.sync();
+  try {
+    await handle.truncate(wholeBytes);
+    await handle.sync();
+  } catch (error) {
+    await handle.close();
+    throw error;
+  }
   return logFile(handle, head, wholeBytes);
 }
 
