@@ -31,9 +31,9 @@ const WORDS: ReadonlyMap<string, (facts: ServerFacts) => string> = new Map([
   [
     'stat',
     facts =>
-      `Zookeeper version: ${VERSION}\nClients:\n${clientLines(facts)}\n${serverLines(facts)}`,
+      `Zookeeper version: ${VERSION}\nClients:\n${clientLines(facts, 'brief')}\n${serverLines(facts)}`,
   ],
-  ['cons', facts => `${clientLines(facts)}\n`],
+  ['cons', facts => `${clientLines(facts, 'full')}\n`],
   ['conf', configLines],
   ['envi', () => `Environment:\nzookeeper.version=${VERSION}\n`],
   ['mntr', monitorLines],
@@ -62,12 +62,14 @@ function serverLines(facts: ServerFacts): string {
   ]);
 }
 
-function clientLines({ connections }: ServerFacts): string {
+function clientLines({ connections }: ServerFacts, detail: 'brief' | 'full'): string {
   return connections
     .map(each => {
       const session = each.session;
       const sid =
-        session === undefined ? '' : `,sid=0x${session.id.toString(16)},to=${session.timeoutMs}`;
+        session === undefined || detail === 'brief'
+          ? ''
+          : `,sid=0x${session.id.toString(16)},to=${session.timeoutMs}`;
       return ` /${each.remote}[1](queued=0,recved=${each.received},sent=${each.sent}${sid})\n`;
     })
     .join('');

@@ -1,0 +1,234 @@
+import { afterAll, beforeAll, expect } from 'vitest';
+import { OP } from '../../src/kernel/wire.ts';
+import {
+  type EmbeddedServer,
+  fourLetterWord,
+  type FourLetterWord,
+  startEmbedded,
+  startZooKeeper,
+  type ZooKeeper,
+} from '../../src/testing/index.ts';
+import { eventually } from '../support/eventually.ts';
+import { realOnly } from '../support/own-zookeeper.ts';
+import { onEmbedded } from '../support/which-server.ts';
+import { type WireClient, wireClient } from '../support/wire-client.ts';
+
+/** What the embedded server does otherwise than ZooKeeper 3.8.0, on purpose. Whatever else differs is a fault. */
+interface Difference {
+  readonly what: string;
+  readonly why: string;
+  /** Asks one server; the first client has a session of its own. */
+  readonly seen: (client: WireClient, address: string) => Promise<unknown>;
+  readonly theirs: unknown;
+  readonly ours: unknown;
+}
+
+const create = (client: WireClient, path: string, data = '', flags = 0) =>
+  client.call(OP.create, writer => {
+    writer.string(path).bytes(Buffer.from(data));
+    writer.vector([0], () => writer.int(31).string('world').string('anyone'));
+    writer.int(flags);
+  });
+
+const setData = (client: WireClient, path: string) =>
+  client.call(OP.setData, writer => writer.string(path).bytes(Buffer.from('x')).int(-1));
+
+const createTtl = (client: WireClient, path: string, flags: number, ttlMs: bigint) =>
+  client.call(OP.createTtl, writer => {
+    writer.string(path).bytes(Buffer.alloc(0));
+    writer.vector([0], () => writer.int(31).string('world').string('anyone'));
+    writer.int(flags).long(ttlMs);
+  });
+
+const watched = (client: WireClient, path: string) =>
+  client.call(OP.exists, writer => writer.string(path).bool(true));
+
+const SASL = 102;
+
+const HELLO = { readOnly: false } as const;
+
+const differences: readonly Difference[] = [
+  {
+    what: 'a one-shot watch beside a persistent one of the same client, on one path',
+    why: 'replacing it loses events that were asked for; ZooKeeper itself keeps both from 3.9 on',
+    async seen(client) {
+      await create(client, '/both');
+      await client.call(OP.addWatch, writer => writer.string('/both').int(0));
+      await watched(client, '/both');
+      for (let times = 0; times < 3; times += 1) await setData(client, '/both');
+      return client.takeEvents().length;
+    },
+    theirs: 1,
+    ours: 3,
+  },
+  {
+    what: 'check outside a transaction',
+    why: 'no answer at all leaves the client waiting for ever',
+    async seen(client) {
+      client.send(OP.check, writer => writer.string('/').int(0));
+      client.send(OP.ping, undefined, -2);
+      const first = await client.next();
+      return first?.kind === 'reply' && first.xid === -2 ? 'nothing' : 'an answer';
+    },
+    theirs: 'nothing',
+    ours: 'an answer',
+  },
+  {
+    what: 'checkWatches, where another client watches the path, and this one does not',
+    why: 'it asks for the own watch, and is told of one that is not',
+    async seen(client, address) {
+      await using other = await wireClient(address);
+      await other.hello(HELLO);
+      await watched(other, '/others');
+      return (await client.call(OP.checkWatches, writer => writer.string('/others').int(2)))?.error;
+    },
+    theirs: 0,
+    ours: -121,
+  },
+  {
+    what: 'a wrong password for a living session',
+    why: 'whoever knows a session id, which is no secret, could cut its owner off again and again',
+    async seen(_, address) {
+      await using owner = await wireClient(address);
+      const { sessionId = 0n } = (await owner.hello(HELLO)) ?? {};
+      await using thief = await wireClient(address);
+      await thief.hello({ sessionId, password: Buffer.alloc(16, 7) });
+      await thief.ended;
+      return (await owner.call(OP.ping, undefined, -2)) === undefined ? 'cut off' : 'untouched';
+    },
+    theirs: 'cut off',
+    ours: 'untouched',
+  },
+  {
+    what: 'SASL',
+    why: 'it is not there; a yes that means nothing would be taken for a log-in',
+    seen: async client =>
+      (await client.call(SASL, writer => writer.bytes(Buffer.from('token'))))?.error,
+    theirs: 0,
+    ours: -6,
+  },
+  {
+    what: 'TTL nodes, where nobody has switched them on',
+    why: 'the switch guards rolling upgrades from 3.5.3, which there cannot be here',
+    seen: async client => (await createTtl(client, '/ttl', 5, 60_000n))?.error,
+    theirs: -6,
+    ours: 0,
+  },
+  {
+    what: 'characters beyond U+FFFF in answers',
+    why: "clients read UTF-8, also those of Java; no node can be named so, and so only a user's name shows it",
+    async seen(client) {
+      const user = Buffer.from('\u{1f600}:p');
+      await client.call(OP.auth, writer => writer.int(0).string('digest').bytes(user), -4);
+      const told = (await client.call(OP.whoAmI))?.body.rest().toString('hex') ?? '';
+      return ['f09f9880', 'eda0bdedb880'].find(each => told.includes(each));
+    },
+    theirs: 'eda0bdedb880',
+    ours: 'f09f9880',
+  },
+  {
+    what: 'quotas',
+    why: 'they bind nobody in ZooKeeper 3.8 as it comes: what exceeds them is logged, and done',
+    async seen(client) {
+      await create(client, '/zookeeper/quota/full');
+      await create(client, '/zookeeper/quota/full/zookeeper_limits', 'count=5,bytes=-1');
+      await create(client, '/zookeeper/quota/full/zookeeper_stats', 'count=1,bytes=0');
+      await create(client, '/full');
+      await create(client, '/full/one');
+      const stats = '/zookeeper/quota/full/zookeeper_stats';
+      const read = await client.call(OP.getData, writer => writer.string(stats).bool(false));
+      return read?.body.bytes()?.toString() === 'count=1,bytes=0' ? 'as written' : 'counted';
+    },
+    theirs: 'counted',
+    ours: 'as written',
+  },
+];
+
+let embedded: EmbeddedServer;
+let zookeeper: ZooKeeper;
+beforeAll(async () => {
+  if (onEmbedded) return;
+  [embedded, zookeeper] = await Promise.all([
+    startEmbedded(),
+    startZooKeeper({ properties: { 'zookeeper.extendedTypesEnabled': 'false' } }),
+  ]);
+});
+afterAll(async () => {
+  await Promise.all([embedded?.close(), zookeeper?.close()]);
+});
+
+const onBoth = realOnly('it compares with a real one');
+
+const titled = differences.map(each => [each.what, each.why, each] as const);
+
+onBoth.each(titled)('otherwise on purpose: %s, because %s', async (_what, _why, each) => {
+  const seen = async (address: string): Promise<unknown> => {
+    await using client = await wireClient(address);
+    await client.hello(HELLO);
+    return await each.seen(client, address); // before the client is let go
+  };
+  expect(await seen(zookeeper.connectString), 'ZooKeeper').toEqual(each.theirs);
+  expect(await seen(embedded.connectString), 'the embedded server').toEqual(each.ours);
+});
+
+/** The names of the fields of an answer, in order. */
+const labels = (text: string): readonly string[] =>
+  text.split('\n').flatMap(line => /^(\w[\w /]*)[:\t]/.exec(line)?.[1] ?? []);
+const fields = (line: string): readonly string[] => line.match(/\w+(?==)/g) ?? [];
+
+/** Not measured: latencies, which are 0 where they must be said, and what belongs to the last request of a connection. */
+const UNMEASURED = 'lop est lcxid lzxid lresp llat minlat avglat maxlat'.split(' ');
+/** Of some 480 that ZooKeeper has, most about its own inside, those are given that mean the same here; and these two beside them. */
+const OWN_METRICS = ['zk_last_zxid', 'zk_rss_bytes'];
+
+onBoth(
+  'four-letter words have the fields that a real server gives them, but for latencies and the last request, which nobody measures here',
+  async () => {
+    const [theirs, ours] = await Promise.all(
+      [zookeeper.connectString, embedded.connectString].map(async address => {
+        await using client = await wireClient(address);
+        await client.hello(HELLO);
+        await watched(client, '/');
+        const port = Number(address.split(':')[1]);
+        const ask = (word: FourLetterWord): Promise<string> => fourLetterWord(port, word);
+        const [cons, stat] = [await ask('cons'), await ask('stat')];
+        return {
+          ruok: await ask('ruok'),
+          srvr: labels(await ask('srvr')),
+          stat: labels(stat),
+          client: fields(stat.split('\n').find(line => line.startsWith(' /')) ?? ''),
+          session: fields(cons.split('\n').find(line => line.includes('sid=')) ?? ''),
+          metrics: labels(await ask('mntr')),
+        };
+      }),
+    );
+    if (theirs === undefined || ours === undefined) throw new Error('two were asked');
+    const { metrics, ...words } = ours;
+    const { metrics: known, session, ...same } = theirs;
+    expect(words).toEqual({
+      ...same,
+      session: session.filter(field => !UNMEASURED.includes(field)),
+    });
+    expect(metrics.length).toBeGreaterThan(10);
+    expect(metrics.filter(name => !known.includes(name))).toEqual(OWN_METRICS);
+  },
+);
+
+onBoth(
+  'otherwise on purpose: a TTL below 0 with a mode that has none, because a request must not end the process',
+  async () => {
+    await using victim = await startZooKeeper();
+    for (const address of [victim.connectString, embedded.connectString]) {
+      await using client = await wireClient(address);
+      await client.hello(HELLO);
+      client.send(OP.createTtl, writer => {
+        writer.string('/no-ttl').bytes(Buffer.alloc(0));
+        writer.vector([0], () => writer.int(31).string('world').string('anyone'));
+        writer.int(0).long(-1n);
+      });
+      if (address === embedded.connectString)
+        expect(await client.next()).toMatchObject({ kind: 'reply', error: -8 });
+    }
+    await eventually(() => expect(victim.servers[0]?.running).toBe(false));
+  },
+);
