@@ -110,7 +110,7 @@ test.each([
 
 const PUT = head(
   `PUT ${OVERRIDE} HTTP/1.1`,
-  ...['Host: a', 'Content-Type: application/json', 'Content-Length: 12'],
+  ...['Host: localhost', 'Content-Type: application/json', 'Content-Length: 12'],
 );
 
 test.each([

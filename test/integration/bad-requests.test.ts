@@ -148,7 +148,7 @@ test('whatever is wrong with a request, the answer is a 4xx that says what', asy
   expect(system.errors).toEqual([]);
 });
 
-const HEAD = `PUT ${OVERRIDE} HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Type: application/json\r\n`;
+const HEAD = `PUT ${OVERRIDE} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: application/json\r\n`;
 
 function* chunked(bytes: number): Generator<string | Buffer> {
   yield `${HEAD}Transfer-Encoding: chunked\r\n\r\n`;
