@@ -50,7 +50,7 @@ const hello = sealFrame(
     .int(0)
     .int(0)
     .long(0n)
-    .int(4_000)
+    .int(60_000) // longer than a busy machine takes to open many of them
     .long(0n)
     .bytes(Buffer.alloc(16))
     .bool(false)
