@@ -1,6 +1,7 @@
 import type { Clock } from '../kernel/clock.ts';
 import { turn } from '../kernel/turn.ts';
 import type { ZnodePath } from '../zookeeper/index.ts';
+import { decodeAhead } from './decode-ahead.ts';
 import { encodeService } from './derive/codec.ts';
 import type { Flaps } from './derive/flaps.ts';
 import type { ShardTable } from './derive/shard-table.ts';
@@ -81,14 +82,12 @@ export function masterSummaries(options: MasterSummariesOptions): MasterSummarie
     }
   };
 
-  /** Of a large service the records are decoded in parts, before all of them are asked for in one piece. */
+  /** Before all of its records are asked for in one piece. */
   const decode = async (name: string): Promise<void> => {
     const { providers } = view.service(name);
-    for (let at = 0; at + PROVIDERS_A_TURN < providers.length; at += PROVIDERS_A_TURN) {
-      for (const provider of providers.slice(at, at + PROVIDERS_A_TURN)) void provider.record;
-      await turn();
-      signal.throwIfAborted();
-    }
+    const listed = { size: providers.length, values: () => providers };
+    await decodeAhead([listed], () => !signal.aborted);
+    signal.throwIfAborted();
   };
 
   const swept = (): readonly string[] => {
