@@ -1,3 +1,4 @@
+import { constants } from 'node:fs';
 import {
   appendFile,
   mkdtemp,
@@ -16,6 +17,7 @@ import { startEmbedded } from '../../src/testing/index.ts';
 import { openSession } from '../../src/zookeeper/session.ts';
 import { readDirectly } from '../support/mirror-record.ts';
 import { eventually } from '../support/eventually.ts';
+import { notRun } from '../support/not-run.ts';
 
 let dataDir: string;
 beforeEach(async () => {
@@ -28,6 +30,30 @@ const files = async (): Promise<readonly string[]> =>
 
 const newestLog = async (): Promise<string> =>
   join(dataDir, (await files()).findLast(name => name.startsWith('log-')) ?? '');
+
+const onLinux =
+  process.platform === 'linux' ? test : notRun('how a file was opened is told by Linux alone');
+
+/** The flags with which this process has a file open. */
+async function openFlags(path: string): Promise<number> {
+  for (const descriptor of await readdir('/proc/self/fd')) {
+    const target = await readlink(`/proc/self/fd/${descriptor}`).catch(() => '');
+    if (target !== path) continue;
+    const info = await readFile(`/proc/self/fdinfo/${descriptor}`, 'utf8');
+    return Number.parseInt(/^flags:\s+(\d+)$/m.exec(info)?.[1] ?? '', 8);
+  }
+  throw new Error(`${path} is not open`);
+}
+
+onLinux(
+  'a write to the log is on the disk when it returns, of a new log and of one that is gone on with',
+  async () => {
+    for (const _start of ['new', 'gone on with']) {
+      await using _server = await startEmbedded({ dataDir });
+      expect((await openFlags(await newestLog())) & constants.O_DSYNC).toBe(constants.O_DSYNC);
+    }
+  },
+);
 
 test('a restart keeps nodes with their stats, and zxids go on', async () => {
   const first = await startEmbedded({ dataDir });

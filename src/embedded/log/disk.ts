@@ -1,12 +1,20 @@
-import { writeSync } from 'node:fs';
+import { constants } from 'node:fs';
 import { open, rm, type FileHandle } from 'node:fs/promises';
 import { encodeHead, FILE_HEAD_BYTES, type FileHead, newFileHead } from './frames.ts';
 import type { LogFile } from './group-commit.ts';
 
+const { O_CREAT, O_EXCL, O_RDWR, O_WRONLY } = constants;
+
+/**
+ * What is written to a file that is opened so is on the disk when the write returns, as after an `fdatasync`, and all of it happens on
+ * another thread. Elsewhere the flag is missing, or disks keep what was written in a cache of their own.
+ */
+const SYNCHRONOUS = process.platform === 'linux' ? constants.O_DSYNC : 0;
+
 /** Begins a log that must not be there yet. When it resolves the file and its name are on the disk. */
 export async function createLog(folder: string, path: string): Promise<LogFile> {
   const head = newFileHead('log');
-  const handle = await open(path, 'wx', 0o600);
+  const handle = await open(path, O_CREAT | O_EXCL | O_WRONLY | SYNCHRONOUS, 0o600);
   try {
     await writeAll(handle, encodeHead(head), 0);
     await handle.datasync();
@@ -26,7 +34,7 @@ export async function resumeLog(
   head: FileHead,
   wholeBytes: number,
 ): Promise<LogFile> {
-  const handle = await open(path, 'r+');
+  const handle = await open(path, O_RDWR | SYNCHRONOUS);
   try {
     await handle.truncate(wholeBytes);
     await handle.sync();
@@ -39,29 +47,20 @@ export async function resumeLog(
 
 /** Files grow by so much: a write into what is allocated costs the disk less than one that makes the file longer. */
 const GROW_BYTES = 1024 * 1024;
-/** Smaller writes are handed to the page cache at once: the way to another thread would take longer. */
-const DIRECT_BYTES = 64 * 1024;
 
 function logFile(handle: FileHandle, head: FileHead, wholeBytes: number): LogFile {
   let allocatedBytes = wholeBytes;
-
-  /** How many of the bytes are in the page cache now. */
-  const putAtOnce = (bytes: Buffer, position: number): number =>
-    bytes.length > DIRECT_BYTES ? 0 : writeSync(handle.fd, bytes, 0, bytes.length, position);
-
   return {
     head,
     async write(bytes, position) {
       const end = position + bytes.length;
-      if (end > allocatedBytes) {
-        const grown = end + GROW_BYTES;
-        await writeAll(handle, Buffer.alloc(grown - allocatedBytes), allocatedBytes);
-        allocatedBytes = grown;
+      if (end <= allocatedBytes) await writeAll(handle, bytes, position);
+      else {
+        allocatedBytes = end + GROW_BYTES;
+        const withZeros = Buffer.concat([bytes], allocatedBytes - position);
+        await writeAll(handle, withZeros, position);
       }
-      // The disk begins at once: what else this turn has to do does not come before it.
-      const done = putAtOnce(bytes, position);
-      if (done < bytes.length) await writeAll(handle, bytes.subarray(done), position + done);
-      await handle.datasync();
+      if (SYNCHRONOUS === 0) await handle.datasync();
     },
     async truncate(lengthBytes) {
       allocatedBytes = lengthBytes;
