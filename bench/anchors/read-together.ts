@@ -1,7 +1,7 @@
 import { layout } from '../../src/registry/index.ts';
 import { openSession } from '../../src/zookeeper/index.ts';
 
-const READ_AT_ONCE = 250;
+const DIRECTORIES_AT_ONCE = 10;
 const READS_UNDER_WAY = 4;
 
 /**
@@ -15,26 +15,26 @@ export async function loadTogether(servers: string, root: string): Promise<numbe
   const where = layout(root);
   const { children: services } = await session.getChildren(where.services);
   const directories = services.map(service => where.providers(service));
-  const paths: { readonly parent: string; readonly name: string; readonly path: string }[] = [];
+  const runs: { readonly path: string; readonly names: readonly string[] }[] = [];
   for (let from = 0; from < directories.length; from += 40) {
     const requests = directories
       .slice(from, from + 40)
       .map(path => ({ kind: 'children', path }) as const);
     for (const result of await session.multiRead(requests)) {
       if (result.kind !== 'children') throw new Error(`${result.path} is not to be listed`);
-      const { path: parent } = result;
-      for (const name of result.children) paths.push({ parent, name, path: `${parent}/${name}` });
+      runs.push({ path: result.path, names: result.children });
     }
   }
   const providers = new Map<string, unknown>();
   let next = 0;
   const worker = async (): Promise<void> => {
-    for (let from = next; from < paths.length; from = next) {
-      next = from + READ_AT_ONCE;
-      const requests = paths.slice(from, next).map(place => ({ kind: 'data', ...place }) as const);
+    for (let from = next; from < runs.length; from = next) {
+      next = from + DIRECTORIES_AT_ONCE;
+      const requests = runs.slice(from, next).map(run => ({ kind: 'siblings', ...run }) as const);
       for (const result of await session.multiRead(requests)) {
-        if (result.kind !== 'data') throw new Error(`${result.path} is not to be read`);
-        providers.set(result.path, JSON.parse((result.content ?? result.data).toString('utf8')));
+        if (result.kind !== 'siblings') throw new Error(`${result.path} is not to be read`);
+        for (const { path, content } of result.nodes)
+          providers.set(path, JSON.parse(content.toString('utf8')));
       }
     }
   };

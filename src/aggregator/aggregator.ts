@@ -5,6 +5,7 @@ import { errorText } from '../kernel/errors.ts';
 import { type Logger, silentLogger } from '../kernel/log.ts';
 import { type Random, systemRandom } from '../kernel/random.ts';
 import { releasers } from '../kernel/releasers.ts';
+import { turn } from '../kernel/turn.ts';
 import {
   CONFLICT_AFTER_MS,
   layout,
@@ -155,7 +156,10 @@ export async function openAggregator(options: AggregatorOptions): Promise<Aggreg
     for (const transition of transitions) chronicler.note(transition);
     master.note(transitions);
   });
-  view.onState(({ kind }) => logger.info({ state: kind }, 'the view changed its state'));
+  view.onState(({ kind }) => {
+    logger.info({ state: kind }, 'the view changed its state');
+    if (kind === 'live') inParts(judge.indexSome).catch(onError);
+  });
 
   const shared = { session, where, id, clock, random, newId, logger };
   const membership = openMembership({ ...shared, address, version, view: view.state.kind });
@@ -208,4 +212,9 @@ export async function openAggregator(options: AggregatorOptions): Promise<Aggreg
     close: opened.release,
     [Symbol.asyncDispose]: opened.release,
   };
+}
+
+/** A part in each turn of the event loop, as long as there is more. */
+async function inParts(some: () => boolean): Promise<void> {
+  while (some()) await turn();
 }

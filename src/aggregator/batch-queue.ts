@@ -21,8 +21,11 @@ export interface BatchQueueParts {
   readonly slice: (batch: MirrorBatch, done: boolean) => void;
 }
 
-/** The clock is looked at after so many changes. */
-const CHANGES_A_LOOK = 64;
+/** The clock is looked at after so many nodes. */
+const NODES_A_LOOK = 64;
+
+const nodesIn = (change: MirrorChange): number =>
+  change.kind === 'filled' ? change.nodes.length : 1;
 
 export function batchQueue(parts: BatchQueueParts): BatchQueue {
   const { clock } = parts;
@@ -35,12 +38,13 @@ export function batchQueue(parts: BatchQueueParts): BatchQueue {
   /** Returns whether the batch has been applied to its end. */
   const applySome = (batch: MirrorBatch, untilMs: number): boolean => {
     if (at === 0) parts.begin(batch);
-    while (at < batch.changes.length) {
-      const end = Math.min(at + CHANGES_A_LOOK, batch.changes.length);
-      for (; at < end; at += 1) {
-        const change = batch.changes[at];
-        if (change !== undefined) parts.apply(change, batch);
-      }
+    let nodes = 0;
+    for (let change = batch.changes[at]; change !== undefined; change = batch.changes[at]) {
+      parts.apply(change, batch);
+      at += 1;
+      nodes += nodesIn(change);
+      if (nodes < NODES_A_LOOK) continue;
+      nodes = 0;
       if (clock.nowMs() >= untilMs) break;
     }
     return at >= batch.changes.length;

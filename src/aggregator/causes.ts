@@ -1,6 +1,7 @@
-import type { Mirror, MirrorBatch, MirrorNode, ZnodePath } from '../zookeeper/index.ts';
+import type { Mirror, MirrorBatch, ZnodePath } from '../zookeeper/index.ts';
 import { oldestOf } from './oldest.ts';
 import type { LeaveCause } from './ports.ts';
+import { type Fate, MAX_REMEMBERED, sessionIndex } from './session-index.ts';
 import type { ViewTransition } from './transitions.ts';
 
 export interface Judgement {
@@ -20,123 +21,11 @@ export interface Causes {
   apply(batch: MirrorBatch): readonly bigint[];
   /** The same leave is judged once. */
   judge(left: Left): Judgement;
+  /** Indexes some of what a first reading brought, before anybody has to wait for all of it. Tells whether there is more. */
+  indexSome(): boolean;
 }
-
-/** How many sessions that are held for dead are remembered, so that a sign of life can amend the judgement. */
-const MAX_REMEMBERED = 10_000;
 
 const hex = (sessionId: bigint): string => `0x${sessionId.toString(16)}`;
-
-/** What is concluded of a session in whose trees something is gone. */
-type Fate =
-  | { readonly kind: 'lives'; readonly others: number }
-  /** All of it is gone, or its rest is still to be read: the deletions of one session come as one burst. */
-  | { readonly kind: 'ended'; readonly gone: number };
-
-interface Owner {
-  /** A plain list until something of the session is asked for or goes: of most sessions nothing is, for a long time. */
-  nodes: Set<ZnodePath> | MirrorNode[];
-  /** Nodes of it that went while nothing else of it was known to stay. */
-  gone: number;
-}
-
-const sizeOf = ({ nodes }: Owner): number => ('size' in nodes ? nodes.size : nodes.length);
-
-function pathsOf(owner: Owner): Set<ZnodePath> {
-  if (!('size' in owner.nodes)) owner.nodes = new Set(owner.nodes.map(({ path }) => path));
-  return owner.nodes;
-}
-
-export interface SessionIndex {
-  put(sessionId: bigint, path: ZnodePath): void;
-  /** The same of a node that is known not to be in the index. */
-  add(node: MirrorNode): void;
-  gone(sessionId: bigint, path: ZnodePath): void;
-  fate(sessionId: bigint): Fate;
-  /** Whether it owns a node that is known to stay. */
-  lives(sessionId: bigint): boolean;
-  /** How many nodes it owns, those included that are still to be read. */
-  owned(sessionId: bigint): number;
-  /** It lives: what went before does not count towards its end. */
-  forgetGone(sessionId: bigint): void;
-  readonly size: number;
-}
-
-/**
- * Sessions and the ephemeral nodes they own, kept by puts and removals.
- * @param isPending whether what is at the path may be gone.
- * @param isAllPending whether that holds of every path: then nobody looks at each.
- */
-export function sessionIndex(
-  isPending: (path: ZnodePath) => boolean,
-  isAllPending: () => boolean = () => false,
-): SessionIndex {
-  const owners = new Map<bigint, Owner>();
-  /** Those without a node, oldest first: only they are forgotten. */
-  const ended = new Set<bigint>();
-  const oldestEnded = oldestOf(ended);
-
-  const owner = (sessionId: bigint): Owner => {
-    let known = owners.get(sessionId);
-    if (known === undefined) owners.set(sessionId, (known = { nodes: [], gone: 0 }));
-    return known;
-  };
-
-  const forgetOldest = (): void => {
-    const oldest = ended.size > MAX_REMEMBERED ? oldestEnded() : undefined;
-    if (oldest === undefined) return;
-    ended.delete(oldest);
-    owners.delete(oldest);
-  };
-
-  const lives = (sessionId: bigint): boolean => {
-    if (isAllPending()) return false;
-    const known = owners.get(sessionId);
-    if (known === undefined) return false;
-    for (const path of pathsOf(known)) if (!isPending(path)) return true;
-    return false;
-  };
-
-  const owned = (sessionId: bigint): number => {
-    const known = owners.get(sessionId);
-    return known === undefined ? 0 : sizeOf(known);
-  };
-
-  return {
-    put(sessionId, path) {
-      pathsOf(owner(sessionId)).add(path);
-      ended.delete(sessionId);
-    },
-    add(node) {
-      const { nodes } = owner(node.ephemeralOwner);
-      if ('size' in nodes) nodes.add(node.path);
-      else nodes.push(node);
-      if (ended.size > 0) ended.delete(node.ephemeralOwner);
-    },
-    gone(sessionId, path) {
-      const entry = owner(sessionId);
-      pathsOf(entry).delete(path);
-      entry.gone += 1;
-      if (sizeOf(entry) > 0) return;
-      ended.add(sessionId);
-      forgetOldest();
-    },
-    lives,
-    owned,
-    fate(sessionId) {
-      const others = owned(sessionId);
-      if (lives(sessionId)) return { kind: 'lives', others };
-      return { kind: 'ended', gone: (owners.get(sessionId)?.gone ?? 0) + others };
-    },
-    forgetGone(sessionId) {
-      const entry = owners.get(sessionId);
-      if (entry !== undefined) entry.gone = 0;
-    },
-    get size() {
-      return owners.size;
-    },
-  };
-}
 
 function judgeFate(fate: Fate, sessionId: bigint): Judgement {
   const session = `session ${hex(sessionId)}`;
@@ -232,12 +121,14 @@ export function causes(
       touched.add(sessionId);
     };
     for (const change of batch.changes) {
-      const { ephemeralOwner } = change.node;
-      if (batch.reason === 'cold' && change.kind === 'put' && change.previous === undefined) {
-        if (ephemeralOwner !== 0n) sessions.add(change.node);
+      if (change.kind === 'filled') {
+        sessions.add(change.nodes);
+        if (batch.reason === 'cold') continue;
+        for (const { ephemeralOwner } of change.nodes)
+          if (ephemeralOwner !== 0n) touched.add(ephemeralOwner);
         continue;
       }
-      const { path } = change.node;
+      const { ephemeralOwner, path } = change.node;
       if (change.kind === 'gone') gone(ephemeralOwner, path);
       if (change.kind !== 'put') continue;
       const before = change.previous?.ephemeralOwner ?? 0n;
@@ -271,5 +162,6 @@ export function causes(
       judgements.set(left, judgement);
       return judgement;
     },
+    indexSome: sessions.indexSome,
   };
 }

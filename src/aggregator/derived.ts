@@ -1,5 +1,5 @@
 import type { Layout } from '../registry/index.ts';
-import type { MirrorBatch } from '../zookeeper/index.ts';
+import { type MirrorBatch, nodeChanges } from '../zookeeper/index.ts';
 import { decodeOverview, decodeShard, type DecodedShard } from './derive/codec.ts';
 import { parseShardNode } from './derive/shards.ts';
 import type { DerivedOverview, DerivedService, DerivedSnapshot } from './ports.ts';
@@ -88,6 +88,9 @@ export function derivedReader(where: Layout): DerivedReader {
   let overview: OverviewNode | undefined;
   let snapshot: DerivedSnapshot | undefined;
 
+  const isWanted = (directory: string): boolean =>
+    directory === where.derived || directory === summaries;
+
   const put = (path: string, bytes: Buffer, mzxid: bigint): boolean => {
     if (path === overviewPath) overview = { mzxid, overview: decodeOverview(bytes) };
     else if (path.startsWith(`${summaries}/`) && parseShardNode(path.slice(summaries.length + 1))) {
@@ -108,9 +111,7 @@ export function derivedReader(where: Layout): DerivedReader {
   return {
     apply(batch) {
       let changed = false;
-      for (const change of batch.changes) {
-        const { parent } = change.node;
-        if (parent !== where.derived && parent !== summaries) continue;
+      for (const change of nodeChanges(batch.changes, isWanted)) {
         const { path, mzxid } = change.node;
         if (change.kind === 'put') changed = put(path, change.data, mzxid) || changed;
         else if (change.kind === 'gone') changed = gone(path, change.zxid) || changed;

@@ -6,6 +6,8 @@ export interface ListedProviders {
   get(id: string): ListedProvider | undefined;
   values(): Iterable<ListedProvider>;
   set(provider: ListedProvider): void;
+  /** Of ids that are not listed yet; returns the others. */
+  addNew<T extends ListedProvider>(providers: readonly T[]): readonly T[];
   delete(id: string): void;
   /** A new object after each change; `suspects` is the caller's to add. */
   counts(): Omit<ServiceCounts, 'suspects'>;
@@ -47,6 +49,15 @@ class Listing implements ListedProviders {
 
   set(provider: ListedProvider): void {
     this.replace(provider.id, provider);
+  }
+
+  addNew<T extends ListedProvider>(providers: readonly T[]): readonly T[] {
+    const known: T[] = [];
+    for (const provider of providers) {
+      if (this.byId.has(provider.id)) known.push(provider);
+      else this.replace(provider.id, provider);
+    }
+    return known;
   }
 
   delete(id: string): void {

@@ -1,6 +1,11 @@
 import { z } from 'zod';
 import type { Layout } from '../registry/index.ts';
-import type { MirrorBatch, MirrorNode, ZnodePath } from '../zookeeper/index.ts';
+import {
+  type MirrorBatch,
+  type MirrorNode,
+  nodeChanges,
+  type ZnodePath,
+} from '../zookeeper/index.ts';
 import type { AggregatorMember, AggregatorsSnapshot, ViewState } from './ports.ts';
 
 export const MEMBER_VERSION = 1;
@@ -112,15 +117,17 @@ export function memberDirectory(where: Layout, self: string): MemberDirectory {
     return true;
   };
 
+  const isWanted = (directory: ZnodePath): boolean =>
+    directory === where.members || directory === where.election;
+
   const put = (node: MirrorNode, data: Buffer): boolean =>
     node.parent === where.members ? putMember(node, data) : putLatch(node, data);
 
   return {
     apply(batch) {
       let changed = false;
-      for (const change of batch.changes) {
+      for (const change of nodeChanges(batch.changes, isWanted)) {
         const { node } = change;
-        if (node.parent !== where.members && node.parent !== where.election) continue;
         if (change.kind === 'put') changed = put(node, change.data) || changed;
         if (change.kind !== 'gone') continue;
         const [member, latch] = [members.delete(node.path), latches.delete(node.path)];

@@ -83,6 +83,8 @@ const NOTHING: readonly ProviderClaim[] = [];
 export interface ProviderClaims {
   /** Of a znode that has claimed nothing so far. */
   add(claim: ProviderClaim): void;
+  /** The same of many, each of which is the only one of its id. */
+  addSole(claims: readonly ProviderClaim[]): void;
   /** Takes the place of what this znode claimed before, and returns that. */
   put(claim: ProviderClaim): ProviderClaim | undefined;
   /** The znode is gone, or holds no record any more. Returns what it claimed. */
@@ -102,8 +104,10 @@ export function providerClaims(): ProviderClaims {
 
 /** A class: there is one for each service. */
 class Claims implements ProviderClaims {
-  /** Those that speak for their ids. */
-  private readonly winners = new Map<string, ProviderClaim>();
+  /** Those that speak for their ids, but for `unindexed`. */
+  private readonly indexed = new Map<string, ProviderClaim>();
+  /** Of a first reading: of most services nothing changes for a long time. */
+  private unindexed: readonly ProviderClaim[] = [];
   /** Made for the first id that several znodes claim; almost every one is claimed by one. */
   private contests: Map<string, IdContest<ProviderClaim>> | undefined;
   /** Made when somebody asks what a znode claimed: of most services nothing changes for a long time. */
@@ -115,6 +119,12 @@ class Claims implements ProviderClaims {
     const known = this.winners.get(id);
     if (known === undefined) this.winners.set(id, claim);
     else this.contend(id, known, claim);
+  }
+
+  addSole(claims: readonly ProviderClaim[]): void {
+    const { byZnode } = this;
+    if (byZnode !== undefined) for (const claim of claims) byZnode.set(claim.znode, claim);
+    this.unindexed = this.unindexed.length === 0 ? claims : this.unindexed.concat(claims);
   }
 
   put(claim: ProviderClaim): ProviderClaim | undefined {
@@ -155,6 +165,12 @@ class Claims implements ProviderClaims {
     for (const contest of this.contests?.values() ?? []) {
       for (const claim of contest.all()) if (claim !== contest.winner) yield claim;
     }
+  }
+
+  private get winners(): Map<string, ProviderClaim> {
+    for (const claim of this.unindexed) this.indexed.set(claim.id, claim);
+    this.unindexed = NOTHING;
+    return this.indexed;
   }
 
   private contend(id: string, known: ProviderClaim, claim: ProviderClaim): void {

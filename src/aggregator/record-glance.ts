@@ -51,30 +51,19 @@ function statusAt(json: string, at: number): ProviderStatus {
  * same bytes, which it accepts, and of the record that it gives `JSON.stringify` makes the same bytes, unless they repeat
  * a key.
  */
-export function recordGlance(): (part: Utf8Part, service: string) => Glance | undefined {
-  /** Of the answer that was looked at last: the next record is mostly in the same one. */
-  let source: Buffer | undefined;
-  let json = '';
-
-  return (part, service) => {
-    const { at, length } = part;
-    if (length > MAX_RECORD_BYTES) return undefined;
-    if (part.source !== source) {
-      source = part.source;
-      json = source.toString('latin1');
-    }
-    PLAIN.lastIndex = at;
-    if (!PLAIN.test(json) || PLAIN.lastIndex !== at + length) return undefined;
-    const idAt = at + BEFORE_ID.length;
-    const idEnd = json.indexOf('"', idAt);
-    const serviceAt = idEnd + BEFORE_SERVICE.length;
-    if (!json.startsWith(service, serviceAt) || json[serviceAt + service.length] !== '"')
-      return undefined;
-    const statusFrom = json.indexOf(BEFORE_STATUS, serviceAt) + BEFORE_STATUS.length;
-    // A part of `json` would keep all of it in memory.
-    const id = source.toString('latin1', idAt, idEnd);
-    return { id, status: statusAt(json, statusFrom) };
-  };
+export function recordGlance(part: Utf8Part, service: string): Glance | undefined {
+  const { latin1: json, at, length } = part;
+  if (length > MAX_RECORD_BYTES) return undefined;
+  PLAIN.lastIndex = at;
+  if (!PLAIN.test(json) || PLAIN.lastIndex !== at + length) return undefined;
+  const idAt = at + BEFORE_ID.length;
+  const idEnd = json.indexOf('"', idAt);
+  const serviceAt = idEnd + BEFORE_SERVICE.length;
+  if (!json.startsWith(service, serviceAt) || json[serviceAt + service.length] !== '"')
+    return undefined;
+  const statusFrom = json.indexOf(BEFORE_STATUS, serviceAt) + BEFORE_STATUS.length;
+  // The id keeps the whole text in memory: so does the node of it.
+  return { id: json.slice(idAt, idEnd), status: statusAt(json, statusFrom) };
 }
 
 const MAPS = /,"(?:metadata|endpoints)":\{/;

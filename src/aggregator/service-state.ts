@@ -52,6 +52,8 @@ export interface ServiceState {
   readonly suspects: ServiceSuspects;
   /** @param isNew its znode has claimed nothing before. */
   claim(claim: ProviderClaim, isNew: boolean, step: Step): void;
+  /** The same of many whose znodes have claimed nothing before; `mzxid` is the newest of theirs. */
+  claimAll(claims: readonly ProviderClaim[], mzxid: bigint, step: Step): void;
   /** The znode is there, and holds no record. */
   reject(rejected: RejectedClaim, step: Step): void;
   /** @param unread it had said something more that could not be read before it went: a crash says nothing, so it said that it goes. */
@@ -138,6 +140,18 @@ class Service implements ServiceState {
     if (before !== undefined && before.id !== id)
       this.refresh(before.id, { how: 'renamed', drained: false }, claim.mzxid, step);
     this.refresh(id, REPLACED, claim.mzxid, step);
+  }
+
+  claimAll(claims: readonly ProviderClaim[], mzxid: bigint, step: Step): void {
+    const { listed, overrides, rejects, suspects, memory } = this;
+    const known = overrides.size + rejects.size + suspects.size + memory.tombstones.size;
+    const isPlain = step.into === undefined && known === 0; // whoever comes is listed as it says
+    const others = isPlain ? listed.addNew(claims) : claims;
+    const isSole = (claim: ProviderClaim): boolean => listed.get(claim.id) === claim;
+    this.claims.addSole(others.length === 0 ? claims : claims.filter(isSole));
+    for (const claim of others) this.claim(claim, true, step);
+    memory.touched(mzxid);
+    this.invalidate();
   }
 
   reject(rejected: RejectedClaim, step: Step): void {

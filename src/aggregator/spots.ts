@@ -16,7 +16,13 @@ export type Spot =
 const MAX_DIRECTORIES = 200_000;
 
 /** Tells what nodes are. Remembers directories: of a hundred thousand providers only the directory is looked at closely. */
-export function spots(where: Layout): (node: MirrorNode) => Spot {
+export interface Spots {
+  of(node: MirrorNode): Spot;
+  /** What all nodes in a directory are; undefined: not all of them the same. */
+  within(directory: ZnodePath): Spot | undefined;
+}
+
+export function spots(where: Layout): Spots {
   /** What the nodes in a directory are; undefined: not all of them the same. */
   const directories = new Map<ZnodePath, Spot | undefined>();
 
@@ -29,7 +35,7 @@ export function spots(where: Layout): (node: MirrorNode) => Spot {
     return spot;
   };
 
-  return node => within(node.parent) ?? spotOf(where, node.path);
+  return { of: node => within(node.parent) ?? spotOf(where, node.path), within };
 }
 
 function childrenOf(directory: Spot): Spot | undefined {

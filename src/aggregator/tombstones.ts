@@ -9,6 +9,7 @@ export interface Tombstone {
 
 /** Who has left, so that a subscriber that comes back can be told; bounded. */
 export interface Tombstones {
+  readonly size: number;
   /** Returns the zxid of what had to be forgotten for it, if any: nothing older than that can be told any more. */
   add(id: string, tombstone: Tombstone): bigint | undefined;
   delete(id: string): void;
@@ -28,6 +29,10 @@ class Graveyard implements Tombstones {
 
   constructor(capacity: number) {
     this.capacity = capacity;
+  }
+
+  get size(): number {
+    return this.byId?.size ?? 0;
   }
 
   add(id: string, tombstone: Tombstone): bigint | undefined {

@@ -1,10 +1,16 @@
 import { type Layout, readConsumer, readOverride, type RejectReason } from '../registry/index.ts';
-import type { MirrorChange, MirrorNode } from '../zookeeper/index.ts';
+import {
+  dataOf,
+  type MirrorChange,
+  type MirrorNode,
+  type NodeChange,
+  nodeChanges,
+} from '../zookeeper/index.ts';
 import { readProviderQuickly } from './plain-record.ts';
 import { claimOf, ProviderClaim } from './provider-claims.ts';
 import { recordGlance } from './record-glance.ts';
 import type { ServiceEntry } from './service-entry.ts';
-import type { Step } from './service-state.ts';
+import type { ServiceState, Step } from './service-state.ts';
 import type { ServiceTable } from './service-table.ts';
 import { type Spot, spots } from './spots.ts';
 
@@ -32,8 +38,7 @@ const MAX_DETAIL = 300;
 
 export function viewIntake(parts: ViewIntakeParts): ViewIntake {
   const { table, onRejected } = parts;
-  const spotOf = spots(parts.where);
-  const glanceAt = recordGlance();
+  const spot = spots(parts.where);
 
   /** Providers of one service come one after another. */
   let last: { readonly entry: ServiceEntry; readonly touched: Touched } | undefined;
@@ -46,7 +51,7 @@ export function viewIntake(parts: ViewIntakeParts): ViewIntake {
     return entry;
   };
 
-  const provider = (service: string, change: MirrorChange, step: Step, touched: Touched): void => {
+  const provider = (service: string, change: NodeChange, step: Step, touched: Touched): void => {
     if (change.kind === 'directory') return;
     const { state } = touch(service, touched);
     const { node } = change;
@@ -58,24 +63,55 @@ export function viewIntake(parts: ViewIntakeParts): ViewIntake {
     const isNew = change.previous === undefined;
     if (isNew) state.memory.ledgers.providers.joined(node.czxid);
     state.memory.index.saw(node.mzxid);
-    const glance = node.content === undefined ? undefined : glanceAt(node.content, service);
-    if (glance !== undefined) return state.claim(new ProviderClaim(node, glance), isNew, step);
-    const parsed = readProviderQuickly(change.content ?? change.data);
-    if (parsed.ok) return state.claim(claimOf(node, service, parsed.record), isNew, step);
+    const claim = claimIn(state, service, node, change.data, step);
+    if (claim !== undefined) state.claim(claim, isNew, step);
+  };
+
+  /** What the bytes claim; undefined: they are no record, which is told. */
+  const claimIn = (
+    state: ServiceState,
+    service: string,
+    node: MirrorNode,
+    data: Buffer,
+    step: Step,
+  ): ProviderClaim | undefined => {
+    const parsed = readProviderQuickly(data);
+    if (parsed.ok) return claimOf(node, service, parsed.record);
     onRejected(parsed.reason);
     const { path: znode, czxid, mzxid, ephemeralOwner: sessionId } = node;
     const { reason } = parsed;
     const detail = parsed.detail.slice(0, MAX_DETAIL);
-    state.reject(
-      { znode, czxid, mzxid, sessionId, reason, detail, namedId: idNamedIn(change.data) },
-      step,
-    );
+    const namedId = idNamedIn(data);
+    state.reject({ znode, czxid, mzxid, sessionId, reason, detail, namedId }, step);
+    return undefined;
+  };
+
+  /** Of one service, read together: most of them at a glance. */
+  const providers = (
+    service: string,
+    { nodes, czxid, mzxid }: Filled,
+    step: Step,
+    touched: Touched,
+  ): void => {
+    const { state } = touch(service, touched);
+    state.memory.ledgers.providers.joined(czxid);
+    state.memory.index.saw(mzxid);
+    const claims: ProviderClaim[] = [];
+    for (const node of nodes) {
+      const glance = node.content === undefined ? undefined : recordGlance(node.content, service);
+      const claim =
+        glance === undefined
+          ? claimIn(state, service, node, dataOf(node), step)
+          : new ProviderClaim(node, glance);
+      if (claim !== undefined) claims.push(claim);
+    }
+    state.claimAll(claims, mzxid, step);
   };
 
   const override = (
     service: string,
     id: string,
-    change: MirrorChange,
+    change: NodeChange,
     step: Step,
     touched: Touched,
   ): void => {
@@ -102,7 +138,7 @@ export function viewIntake(parts: ViewIntakeParts): ViewIntake {
     entry.state.unreadableOverride(id, why, at, step);
   };
 
-  const consumer = (service: string, change: MirrorChange, touched: Touched): void => {
+  const consumer = (service: string, change: NodeChange, touched: Touched): void => {
     if (change.kind === 'directory') return;
     const { consumers } = touch(service, touched);
     touched.consumers = true;
@@ -117,7 +153,7 @@ export function viewIntake(parts: ViewIntakeParts): ViewIntake {
   /** A directory of one service: what is in it is told of by changes of their own. */
   const directory = (
     spot: DirectorySpot,
-    change: MirrorChange,
+    change: NodeChange,
     followed: boolean,
     touched: Touched,
   ): void => {
@@ -169,7 +205,7 @@ export function viewIntake(parts: ViewIntakeParts): ViewIntake {
     touched.consumers = true;
   };
 
-  const root = (change: MirrorChange, followed: boolean, touched: Touched): void => {
+  const root = (change: NodeChange, followed: boolean, touched: Touched): void => {
     if (change.kind === 'gone') {
       table.ledger.restart();
       table.missed(change.zxid);
@@ -179,7 +215,7 @@ export function viewIntake(parts: ViewIntakeParts): ViewIntake {
     if (table.rootMoved(newestOf(change.node))) touched.root = true;
   };
 
-  const allOverrides = (change: MirrorChange, followed: boolean): void => {
+  const allOverrides = (change: NodeChange, followed: boolean): void => {
     if (change.kind === 'gone') {
       table.overridesZxid = change.zxid;
       table.overridesLedger.restart();
@@ -190,7 +226,7 @@ export function viewIntake(parts: ViewIntakeParts): ViewIntake {
     table.overridesLedger.directory(change.node, followed);
   };
 
-  const take = (spot: Spot, change: MirrorChange, step: Step, touched: Touched): void => {
+  const take = (spot: Spot, change: NodeChange, step: Step, touched: Touched): void => {
     switch (spot.kind) {
       case 'provider':
         return provider(spot.service, change, step, touched);
@@ -227,8 +263,15 @@ export function viewIntake(parts: ViewIntakeParts): ViewIntake {
     }
   };
 
-  return (change, step, touched) => take(spotOf(change.node), change, step, touched);
+  return (change, step, touched) => {
+    const within = change.kind === 'filled' ? spot.within(change.path) : undefined;
+    if (change.kind === 'filled' && within?.kind === 'provider')
+      return providers(within.service, change, step, touched);
+    for (const each of nodeChanges([change])) take(spot.of(each.node), each, step, touched);
+  };
 }
+
+type Filled = Extract<MirrorChange, { readonly kind: 'filled' }>;
 
 type DirectorySpot = Extract<
   Spot,

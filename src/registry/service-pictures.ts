@@ -1,4 +1,4 @@
-import type { MirrorBatch, MirrorChange } from '../zookeeper/index.ts';
+import { type MirrorBatch, type NodeChange, nodeChanges } from '../zookeeper/index.ts';
 import { type Layout, placeOf } from './layout.ts';
 import { readOverride } from './override.ts';
 import { readProvider, type RejectReason } from './record.ts';
@@ -55,7 +55,7 @@ export function servicePictures(options: PicturesOptions): ServicePictures {
     for (const service of services) settleOne(service, truthful);
   };
 
-  const takeProvider = (known: ServicePicture, service: string, change: NodeChange): void => {
+  const takeProvider = (known: ServicePicture, service: string, change: PutOrGone): void => {
     const { path, czxid, ephemeralOwner: sessionId } = change.node;
     remembered.delete(path);
     if (change.kind === 'gone') {
@@ -72,7 +72,7 @@ export function servicePictures(options: PicturesOptions): ServicePictures {
     known.roster.reject(path);
   };
 
-  const takeOverride = (known: ServicePicture, id: string, change: NodeChange): void => {
+  const takeOverride = (known: ServicePicture, id: string, change: PutOrGone): void => {
     if (change.kind === 'gone') return known.roster.override(id, undefined);
     const parsed = readOverride(change.data);
     if (parsed.ok) return known.roster.override(id, parsed.record);
@@ -81,7 +81,7 @@ export function servicePictures(options: PicturesOptions): ServicePictures {
     known.roster.override(id, undefined);
   };
 
-  const takeOne = (change: MirrorChange): void => {
+  const takeOne = (change: NodeChange): void => {
     if (change.kind === 'directory') return;
     const place = placeOf(where, change.node.path);
     if (place.kind !== 'provider' && place.kind !== 'override') return;
@@ -104,7 +104,7 @@ export function servicePictures(options: PicturesOptions): ServicePictures {
       }
     },
     collect({ changes }) {
-      for (const change of changes) takeOne(change);
+      for (const change of nodeChanges(changes)) takeOne(change);
     },
     complete() {
       for (const [znode, known] of remembered) known.roster.drop(znode);
@@ -119,4 +119,4 @@ export function servicePictures(options: PicturesOptions): ServicePictures {
   };
 }
 
-type NodeChange = Exclude<MirrorChange, { readonly kind: 'directory' }>;
+type PutOrGone = Exclude<NodeChange, { readonly kind: 'directory' }>;

@@ -71,14 +71,10 @@ export interface NodeChildren {
 }
 
 export type ReadRequest =
-  | {
-      readonly kind: 'data';
-      readonly path: ZnodePath;
-      /** Of many siblings: where `path` is, and its name there. The path itself is then only put together for an error. */
-      readonly parent?: ZnodePath;
-      readonly name?: string;
-    }
-  | { readonly kind: 'children'; readonly path: ZnodePath };
+  | { readonly kind: 'data'; readonly path: ZnodePath }
+  | { readonly kind: 'children'; readonly path: ZnodePath }
+  /** Data of many nodes in the directory `path`. */
+  | { readonly kind: 'siblings'; readonly path: ZnodePath; readonly names: readonly string[] };
 
 /** Bytes that are read as text: a Buffer is one. */
 export interface Utf8Source {
@@ -89,9 +85,9 @@ export interface Utf8Source {
 
 /** Text that lies in an answer together with others'. It keeps the whole answer in memory. */
 export interface Utf8Part extends Utf8Source {
-  /** The whole answer. */
-  readonly source: Buffer;
-  /** Where in it this begins, in bytes. */
+  /** The whole answer: one character for each byte. */
+  readonly latin1: string;
+  /** Where in it this begins. */
   readonly at: number;
 }
 
@@ -102,16 +98,48 @@ export type ReadResult =
       readonly path: ZnodePath;
       readonly data: Buffer;
       readonly stat: Stat;
-      /** `data` as text, without cutting it out of the answer first. */
-      readonly content?: Utf8Part;
     }
   /** ZooKeeper's multiRead answers getChildren without a stat. */
   | { readonly kind: 'children'; readonly path: ZnodePath; readonly children: readonly string[] }
+  | ({ readonly kind: 'siblings'; readonly path: ZnodePath } & Siblings & {
+        /** What is not there, is large, or cannot be read. */
+        readonly others: readonly SingleResult[];
+      })
   | {
       readonly kind: 'error';
       readonly path: ZnodePath;
       readonly error: RollcallError;
     };
+
+/** Small nodes of one directory, in the order in which they were asked for. */
+export interface Siblings {
+  readonly nodes: readonly SiblingNode[];
+  /** Those of them that have children. */
+  readonly parents: readonly SiblingNode[];
+  /** Of the data of all. */
+  readonly dataBytes: number;
+  /** The newest of each; 0n of none. */
+  readonly czxid: bigint;
+  readonly mzxid: bigint;
+}
+
+/** What is said of one path alone. */
+export type SingleResult = Exclude<ReadResult, { readonly kind: 'siblings' | 'children' }>;
+
+/**
+ * One of many nodes that were read together: there may be a million. Nothing of it is decoded before it is asked for; it keeps the
+ * whole answer in memory.
+ */
+export interface SiblingNode extends Stat {
+  readonly path: ZnodePath;
+  readonly parent: ZnodePath;
+  readonly name: string;
+  readonly content: Utf8Part;
+  readonly stat: Stat;
+  /** `(cversion - numChildren) / 2`: how many of its children were ever deleted. */
+  readonly deletions: number;
+  readonly data: undefined;
+}
 
 export type WatchEventType = 'created' | 'deleted' | 'data-changed' | 'children-changed';
 

@@ -30,14 +30,28 @@ export interface MirrorNode {
   readonly content?: Utf8Part;
 }
 
+/** One of many, with its data: of a mirror that keeps none, in the answer that it came in. */
+export type FilledNode = MirrorNode &
+  ({ readonly data: Buffer } | { readonly data: undefined; readonly content: Utf8Part });
+
 export type MirrorChange =
+  | NodeChange
+  /** Nodes of the directory `path` that are new, and were read together; with their newest zxids. */
+  | {
+      readonly kind: 'filled';
+      readonly path: ZnodePath;
+      readonly nodes: readonly FilledNode[];
+      readonly czxid: bigint;
+      readonly mzxid: bigint;
+    };
+
+/** What happened to one node. */
+export type NodeChange =
   | {
       readonly kind: 'put';
       readonly node: MirrorNode;
       /** It may share the memory of a whole answer: copy what is kept. */
       readonly data: Buffer;
-      /** The same as `data`, where it can be had as text without being cut out of the answer first. */
-      readonly content?: Utf8Part | undefined;
       readonly previous: MirrorNode | undefined;
     }
   /** `zxid`: an upper bound of the deletion's zxid (the parent's pzxid, read after it; of a parent that went too: the answer's zxid). */

@@ -79,6 +79,7 @@ export function childListsStrategy(
     kind: 'child-lists',
     readItems: READ_ITEMS,
     goneBy: 'children',
+    readSiblings: undefined,
     arm: () => Promise.resolve(),
     async read(items, signal) {
       const nodes = items.filter(item => item.kind === 'data' && isArmed(item));

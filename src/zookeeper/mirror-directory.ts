@@ -7,13 +7,19 @@ import type { KnownNode } from './mirror-node.ts';
  */
 export class Directory {
   readonly path: ZnodePath;
-  /** What the names take in an answer to `getChildren`. */
-  nameBytes = 0;
-  private listed: KnownNode[] = [];
+  private listed: readonly KnownNode[] = [];
   private byName: Map<string, KnownNode> | undefined;
+  /** Counted when it is first asked for. */
+  private knownNameBytes: number | undefined;
 
   constructor(path: ZnodePath) {
     this.path = path;
+  }
+
+  /** What the names take in an answer to `getChildren`. */
+  get nameBytes(): number {
+    this.knownNameBytes ??= this.names().reduce((sum, name) => sum + bytesOf(name), 0);
+    return this.knownNameBytes;
   }
 
   get size(): number {
@@ -32,11 +38,11 @@ export class Directory {
     return this.size === 0 ? undefined : this.index().get(name);
   }
 
-  /** Of a name that is known not to be here. */
-  append(node: KnownNode): void {
-    this.nameBytes += bytesOf(node.name);
-    if (this.byName === undefined) this.listed.push(node);
-    else this.byName.set(node.name, node);
+  /** Of names that are known not to be here. */
+  append(nodes: readonly KnownNode[]): void {
+    this.knownNameBytes = undefined;
+    if (this.byName !== undefined) for (const node of nodes) this.byName.set(node.name, node);
+    else this.listed = this.listed.length === 0 ? nodes : this.listed.concat(nodes);
   }
 
   /** Returns whether the name is new here. */
@@ -45,14 +51,14 @@ export class Directory {
     const before = byName.size;
     byName.set(node.name, node);
     if (byName.size === before) return false;
-    this.nameBytes += bytesOf(node.name);
+    if (this.knownNameBytes !== undefined) this.knownNameBytes += bytesOf(node.name);
     return true;
   }
 
   /** Returns whether it was here. */
   delete(name: string): boolean {
     if (!this.index().delete(name)) return false;
-    this.nameBytes -= bytesOf(name);
+    if (this.knownNameBytes !== undefined) this.knownNameBytes -= bytesOf(name);
     return true;
   }
 

@@ -1,16 +1,37 @@
 import { hasCode, isAbort, isRollcallError, RollcallError } from '../kernel/errors.ts';
-import type { ReadRequest, ReadResult, Session, Stat, ZnodePath } from './api.ts';
+import type {
+  ReadRequest,
+  ReadResult,
+  Session,
+  Siblings,
+  SingleResult,
+  Stat,
+  ZnodePath,
+} from './api.ts';
+import { childOf } from './mirror-paths.ts';
+
+/** Many nodes of one directory. */
+export type SiblingsItem = Extract<ReadRequest, { readonly kind: 'siblings' }>;
 
 /** One thing to be read. */
 export type ReadItem =
-  | ReadRequest
+  | Exclude<ReadRequest, SiblingsItem>
   /** Only the stat: of a parent whose child went. */
   | { readonly kind: 'stat'; readonly path: ZnodePath };
 
 /** A node that was there. */
 export type ReadNode = Extract<ReadResult, { readonly kind: 'data' }>;
 
-/** What was found. */
+/** Small nodes of one directory that are there; `others` are all the rest. */
+export interface FoundSiblings {
+  readonly kind: 'siblings';
+  readonly path: ZnodePath;
+  /** Mostly one: an answer that would be too large is asked for in parts. */
+  readonly runs: readonly Siblings[];
+  readonly others: readonly Found[];
+}
+
+/** What was found of one path. */
 export type Found =
   | ReadNode
   /** multiRead's lists come without a stat. */
@@ -84,10 +105,21 @@ export async function readMany(
   session: Session,
   items: readonly ReadItem[],
   signal: AbortSignal,
-): Promise<readonly Found[]> {
+): Promise<readonly Found[]>;
+export async function readMany(
+  session: Session,
+  items: readonly (ReadItem | SiblingsItem)[],
+  signal: AbortSignal,
+): Promise<readonly (Found | FoundSiblings)[]>;
+export async function readMany(
+  session: Session,
+  items: readonly (ReadItem | SiblingsItem)[],
+  signal: AbortSignal,
+): Promise<readonly (Found | FoundSiblings)[]> {
   const [first] = items;
   if (first === undefined) return [];
-  if (items.length === 1) return [await readOne(session, first, signal)];
+  if (items.length === 1 && first.kind !== 'siblings')
+    return [await readOne(session, first, signal)];
   try {
     const requests = items.map(
       (item): ReadRequest => (item.kind === 'stat' ? { kind: 'data', path: item.path } : item),
@@ -96,14 +128,45 @@ export async function readMany(
     return items.map((item, index) => foundIn(item, results[index]));
   } catch (error) {
     if (endsConnection(error)) throw error;
-    const middle = items.length >> 1;
-    const halves = [items.slice(0, middle), items.slice(middle)];
-    return (await Promise.all(halves.map(half => readMany(session, half, signal)))).flat();
+    if (items.length === 1 && first.kind === 'siblings')
+      return [await readSiblings(session, first, signal)];
+    const halves = halvesOf(items).map(half => readMany(session, half, signal));
+    return (await Promise.all(halves)).flat();
   }
 }
 
-function foundIn(item: ReadItem, result: ReadResult | undefined): Found {
-  if (result?.kind === 'data' && item.kind !== 'stat') return result;
+/** Those of one directory that cannot be read in one go. */
+async function readSiblings(
+  session: Session,
+  { path, names }: SiblingsItem,
+  signal: AbortSignal,
+): Promise<FoundSiblings> {
+  const [name] = names;
+  if (names.length === 1 && name !== undefined) {
+    const other = await readOne(session, { kind: 'data', path: childOf(path, name) }, signal);
+    return { kind: 'siblings', path, runs: [], others: [other] };
+  }
+  const halves = halvesOf(names).map(
+    (half): SiblingsItem => ({ kind: 'siblings', path, names: half }),
+  );
+  const found = (await Promise.all(halves.map(half => readMany(session, [half], signal)))).flat();
+  return {
+    kind: 'siblings',
+    path,
+    runs: found.flatMap(one => (one.kind === 'siblings' ? one.runs : [])),
+    others: found.flatMap(one => (one.kind === 'siblings' ? one.others : one)),
+  };
+}
+
+function halvesOf<T>(all: readonly T[]): readonly (readonly T[])[] {
+  const middle = all.length >> 1;
+  return [all.slice(0, middle), all.slice(middle)];
+}
+
+function foundIn(
+  item: ReadItem | SiblingsItem,
+  result: ReadResult | undefined,
+): Found | FoundSiblings {
   const { path } = item;
   if (result === undefined) {
     return {
@@ -115,8 +178,20 @@ function foundIn(item: ReadItem, result: ReadResult | undefined): Found {
       ),
     };
   }
-  if (result.kind === 'error') return foundInstead(path, result.error);
-  if (result.kind === 'children')
-    return { kind: 'children', path, names: result.children, stat: undefined };
-  return { kind: 'stat', path, stat: result.stat };
+  switch (result.kind) {
+    case 'data':
+      return item.kind === 'stat' ? { kind: 'stat', path, stat: result.stat } : result;
+    case 'children':
+      return { kind: 'children', path, names: result.children, stat: undefined };
+    case 'siblings':
+      return { kind: 'siblings', path, runs: [result], others: result.others.map(foundAlone) };
+    case 'error':
+      return foundInstead(path, result.error);
+    default:
+      return result satisfies never;
+  }
+}
+
+function foundAlone(result: SingleResult): Found {
+  return result.kind === 'data' ? result : foundInstead(result.path, result.error);
 }

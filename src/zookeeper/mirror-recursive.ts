@@ -4,7 +4,7 @@ import { readMany, readOne } from './mirror-reads.ts';
 import type { EventSink, WatchStrategy } from './mirror-strategy.ts';
 
 /** One answer is decoded and applied in a few milliseconds; larger ones are hardly quicker. */
-const MULTI_READ_ITEMS = 250;
+const MULTI_READ_ITEMS = 500;
 const SINGLE_READ_ITEMS = 250;
 
 /**
@@ -38,6 +38,9 @@ export function recursiveStrategy(
       features.multiRead
         ? readMany(session, items, signal)
         : Promise.all(items.map(item => readOne(session, item, signal))),
+    readSiblings: features.multiRead
+      ? (items, signal) => readMany(session, items, signal)
+      : undefined,
     wantsList: ({ stat }, unsure) => unsure && stat.numChildren > 0,
     distrust: () => undefined,
     async close() {

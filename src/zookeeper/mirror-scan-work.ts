@@ -1,47 +1,24 @@
 import type { ZnodePath } from './api.ts';
 import type { MirrorParts } from './mirror-parts.ts';
 import { childOf } from './mirror-paths.ts';
-import type { ReadItem } from './mirror-reads.ts';
+import type { ReadItem, SiblingsItem } from './mirror-reads.ts';
 import type { WatchStrategy } from './mirror-strategy.ts';
 import { placeOf } from './mirror-tree.ts';
 import { parentOf } from './path.ts';
 
-/**
- * Of nodes that wait, so many reads are kept back before lists go on: the server makes lists while nodes are taken in here, so that
- * neither waits for the other.
- */
-const ENOUGH_READS = 4;
 /** Most names in the lists of one read: they are looked at in one go. */
 const READ_NAMES = 4000;
 /** The first reads are an eighth as large, the next ones a quarter, then half: code that has just started takes longer for each item. */
 const READS_A_STEP = 4;
 const SMALLER_STEPS = 3;
 
-/** A node to be read, as its directory's list named it. */
-class Listed {
-  readonly kind = 'data';
-  readonly parent: ZnodePath;
-  readonly name: string;
-  /** Nothing of its directory was known: it is not in the tree. */
-  readonly isNew: boolean;
-
-  constructor(parent: ZnodePath, name: string, isNew: boolean) {
-    this.parent = parent;
-    this.name = name;
-    this.isNew = isNew;
-  }
-
-  get path(): ZnodePath {
-    return childOf(this.parent, this.name);
-  }
-}
-
-export type ScanItem = Listed | Extract<ReadItem, { readonly kind: 'children' }>;
+export type ScanItem = ReadItem | SiblingsItem;
 
 /** Names of one directory that are still to be read. */
 interface Names {
   readonly parent: ZnodePath;
   readonly names: readonly string[];
+  /** Nothing of the directory was known: none of them is in the tree. */
   readonly isNew: boolean;
 }
 
@@ -130,12 +107,13 @@ export function scanWork(parts: MirrorParts, strategy: WatchStrategy): ScanWork 
       const [mostItems, mostNames] = [strategy.readItems / smaller, READ_NAMES / smaller];
       taken += 1;
       const items: ScanItem[] = [];
+      let count = 0;
       let bytes = 0;
       let names = 0;
       const fits = (pathBytes: number, answerBytes: number): boolean => {
         bytes += pathBytes + answerBytes;
-        if (items.length === 0) return true;
-        return items.length < mostItems && bytes <= batchBytes && names <= mostNames;
+        count += 1;
+        return count === 1 || (count <= mostItems && bytes <= batchBytes && names <= mostNames);
       };
       const addLists = (): boolean => {
         for (let list = lists[listAt]; list !== undefined; list = lists[listAt]) {
@@ -149,17 +127,24 @@ export function scanWork(parts: MirrorParts, strategy: WatchStrategy): ScanWork 
       const nodeBytes = sizes.nodeBytes();
       const addNodes = (): void => {
         for (let of = nodes[namesAt]; of !== undefined; of = nodes[namesAt]) {
-          for (let name = of.names[nodeAt]; name !== undefined; name = of.names[nodeAt]) {
-            if (!fits(of.parent.length + 1 + name.length, nodeBytes)) return;
-            items.push(new Listed(of.parent, name, of.isNew));
-            nodeAt += 1;
-            waiting -= 1;
+          const { parent: path, names: all, isNew } = of;
+          let end = nodeAt;
+          for (let name = all[end]; name !== undefined; name = all[end]) {
+            if (!fits(path.length + 1 + name.length, nodeBytes)) break;
+            end += 1;
           }
+          const some = end - nodeAt === all.length ? all : all.slice(nodeAt, end);
+          waiting -= some.length;
+          if (some.length > 0 && isNew && strategy.readSiblings !== undefined)
+            items.push({ kind: 'siblings', path, names: some });
+          else for (const name of some) items.push({ kind: 'data', path: childOf(path, name) });
+          nodeAt = end;
+          if (end < all.length) return;
           namesAt += 1;
           nodeAt = 0;
         }
       };
-      if (waiting >= ENOUGH_READS * strategy.readItems || addLists()) addNodes();
+      if (addLists()) addNodes();
       return items;
     },
   };

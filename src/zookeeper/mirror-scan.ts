@@ -2,11 +2,10 @@ import { setMaxListeners } from 'node:events';
 import { deferred } from '../kernel/abort.ts';
 import { lane } from '../kernel/lane.ts';
 import { turn } from '../kernel/turn.ts';
-import type { Stat, ZnodePath } from './api.ts';
+import type { Siblings, Stat, ZnodePath } from './api.ts';
 import type { MirrorParts } from './mirror-parts.ts';
 import { GONE, type Need, NODE } from './mirror-pending.ts';
-import type { NodePlace } from './mirror-node.ts';
-import type { Found, ReadNode } from './mirror-reads.ts';
+import type { Found, FoundSiblings, ReadItem, ReadNode } from './mirror-reads.ts';
 import { listAnswerBytes } from './mirror-settle.ts';
 import type { WatchStrategy } from './mirror-strategy.ts';
 import { type ScanItem, type ScanWork, scanWork } from './mirror-scan-work.ts';
@@ -29,7 +28,7 @@ export interface Unsettled {
 /** What differs from the copy. */
 type Difference =
   | ReadNode
-  | { readonly kind: 'new'; readonly place: NodePlace; readonly answer: ReadNode }
+  | { readonly kind: 'siblings'; readonly path: ZnodePath; readonly run: Siblings }
   /** A list came with a stat of its own: a child may have come and gone since the node was read, and before its list was. */
   | { readonly kind: 'moved'; readonly path: ZnodePath; readonly stat: Stat }
   | { readonly kind: 'gone'; readonly path: ZnodePath; readonly zxid: bigint };
@@ -62,26 +61,50 @@ export async function scan(
   const flights = new Set<Promise<void>>();
   const done = deferred<void>();
 
-  const take = async (items: readonly ScanItem[], found: readonly Found[]): Promise<void> => {
+  const differs = (edit: TreeEdit, difference: Difference): void => {
+    if (reason === 'cold') applyOne(edit, difference);
+    else differences.push(difference);
+  };
+
+  const takeOne = (edit: TreeEdit, one: Found, asked: ScanItem['kind']): void => {
+    const difference = observe(parts, strategy, work, one, asked, reason, trusting);
+    if (difference !== undefined) differs(edit, difference);
+    if (reason === 'resync') unsettled.push(...leftOpen(parts, one));
+  };
+
+  const takeSiblings = (edit: TreeEdit, { path, runs, others }: FoundSiblings): void => {
+    for (const run of runs) {
+      if (!parts.trust.isClear) for (const node of run.nodes) trusting.wasRead(node);
+      for (const parent of run.parents)
+        if (strategy.wantsList(parent, true)) work.addList(parent.path, parent.numChildren);
+      if (run.nodes.length > 0) differs(edit, { kind: 'siblings', path, run });
+    }
+    for (const other of others) takeOne(edit, other, 'data');
+  };
+
+  const take = async (
+    items: readonly ScanItem[],
+    found: readonly (Found | FoundSiblings)[],
+  ): Promise<void> => {
     either.throwIfAborted();
     const edit = parts.tree.edit();
-    for (let index = 0; index < items.length; index += 1) {
-      const [item, one] = [items[index], found[index]];
-      if (item === undefined || one === undefined) continue;
-      const difference = observe(parts, strategy, work, item, one, reason, trusting);
-      if (difference === undefined) continue;
-      if (reason === 'cold') applyOne(edit, difference);
-      else differences.push(difference);
+    for (const [index, one] of found.entries()) {
+      if (one.kind === 'siblings') takeSiblings(edit, one);
+      else takeOne(edit, one, items[index]?.kind ?? 'data');
     }
     if (reason === 'cold') return deliver(parts, edit, reason);
-    for (const one of found) unsettled.push(...leftOpen(parts, one));
   };
 
   const fly = async (items: readonly ScanItem[]): Promise<void> => {
-    const found = await strategy.read(items, either);
+    const found = await read(items);
     parts.sizes.learn(found);
     await applying(() => take(items, found));
   };
+
+  const read = (items: readonly ScanItem[]): Promise<readonly (Found | FoundSiblings)[]> =>
+    strategy.readSiblings === undefined
+      ? strategy.read(items as readonly ReadItem[], either)
+      : strategy.readSiblings(items, either);
 
   const advance = (): void => {
     while (flights.size < WINDOW) {
@@ -115,23 +138,21 @@ function observe(
   parts: MirrorParts,
   strategy: WatchStrategy,
   work: ScanWork,
-  item: ScanItem,
   found: Found,
+  asked: ScanItem['kind'],
   reason: ScanReason,
   trusting: Pick<Regaining, 'wasRead' | 'wasListed' | 'isGone'>,
 ): Difference | undefined {
   const { tree, trust } = parts;
   switch (found.kind) {
     case 'data': {
-      const isNew = item.kind === 'data' && item.isNew;
       // A copy that was never complete may have a directory's pzxid without its list.
-      const known = reason === 'cold' || isNew ? undefined : tree.get(found.path);
+      const known = reason === 'cold' ? undefined : tree.get(found.path);
       const { stat } = found;
       const moved = known?.czxid !== stat.czxid || known.pzxid !== stat.pzxid;
       const unsure = reason === 'cold' || moved || trust.isUnlisted(found.path);
       trusting.wasRead(found);
       if (strategy.wantsList(found, unsure)) work.addList(found.path, stat.numChildren);
-      if (isNew) return { kind: 'new', place: item, answer: found };
       return moved || known.mzxid !== stat.mzxid ? found : undefined;
     }
     case 'children': {
@@ -149,7 +170,7 @@ function observe(
       return undefined;
     }
     case 'failed':
-      if (item.kind === 'children') trust.listFailed(found.path, found.error);
+      if (asked === 'children') trust.listFailed(found.path, found.error);
       else trust.readFailed(found.path, found.error);
       return undefined;
     case 'stat':
@@ -196,8 +217,8 @@ function applyOne(edit: TreeEdit, difference: Difference): void {
   switch (difference.kind) {
     case 'data':
       return edit.put(difference.path, difference.stat, difference.data);
-    case 'new':
-      return edit.add(difference.place, difference.answer);
+    case 'siblings':
+      return edit.fill(difference.path, difference.run);
     case 'moved':
       return edit.moved(difference.path, difference.stat);
     case 'gone':

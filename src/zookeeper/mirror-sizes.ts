@@ -1,11 +1,11 @@
-import type { Found } from './mirror-reads.ts';
+import type { Found, FoundSiblings } from './mirror-reads.ts';
 
 /** What answers are expected to weigh, learned from those that came. */
 export interface AnswerSizes {
   /** Bytes of one node's data, stat and framing in an answer. */
   nodeBytes(): number;
   listBytes(children: number): number;
-  learn(found: readonly Found[]): void;
+  learn(found: readonly (Found | FoundSiblings)[]): void;
 }
 
 /** Item header, length of the data, stat. */
@@ -26,8 +26,13 @@ export function answerSizes(): AnswerSizes {
       const names = { sum: 0, count: 0 };
       for (const one of found) {
         if (one.kind === 'data') {
-          data.sum += (one.content ?? one.data).length;
+          data.sum += one.data.length;
           data.count += 1;
+        } else if (one.kind === 'siblings') {
+          for (const { nodes, dataBytes } of one.runs) {
+            data.sum += dataBytes;
+            data.count += nodes.length;
+          }
         } else if (one.kind === 'children') {
           for (const name of one.names) names.sum += name.length;
           names.count += one.names.length;

@@ -1,5 +1,5 @@
-import type { Stat, Utf8Part, ZnodePath } from './api.ts';
-import type { MirrorChange, MirrorNode } from './mirror-api.ts';
+import type { SiblingNode, Siblings, Stat, ZnodePath } from './api.ts';
+import type { FilledNode, MirrorChange, MirrorNode } from './mirror-api.ts';
 import { Directory } from './mirror-directory.ts';
 import {
   type KnownNode,
@@ -8,9 +8,7 @@ import {
   type NodePlace,
   TreeNode,
 } from './mirror-node.ts';
-import { childOf } from './mirror-paths.ts';
-import type { ReadNode } from './mirror-reads.ts';
-import { NodeAnswer } from './node-answer.ts';
+import { bytesOf } from './node-answer.ts';
 import { nameOf, parentOf } from './path.ts';
 
 /** The copy itself: pure, no I/O. A child may be known before its parent is. */
@@ -37,8 +35,8 @@ export interface TreeEdit {
    * and what was below it go first.
    */
   put(path: ZnodePath, stat: Stat, data: Buffer): void;
-  /** The same of a node that is known not to be in the tree. */
-  add(place: NodePlace, answer: ReadNode): void;
+  /** Nodes of one directory that are known not to be in the tree. */
+  fill(directory: ZnodePath, run: Siblings): void;
   /** The node and all below it are gone, at the latest at `zxid`. `unread`: its last change could not be read any more. */
   remove(path: ZnodePath, zxid: bigint, unread?: boolean): void;
   /** The stat of a directory after one of its children went, or together with its list. */
@@ -51,12 +49,6 @@ export interface TreeEdit {
 
 /** Reply header, count and stat of a getChildren2 answer. */
 const LIST_OVERHEAD_BYTES = 16 + 4 + 68;
-
-/**
- * A mirror without data keeps small nodes in the answer that they came in: that takes less than a copy of what is wanted of them. What
- * is larger is no record that anybody wants, or one that is kept parsed: its bytes would only be in the way.
- */
-const KEPT_IN_ANSWER_BYTES = 4 * 1024;
 
 export function mirrorTree(options: { readonly keepData: boolean }): MirrorTree {
   const directories = new Map<ZnodePath, Directory>();
@@ -75,14 +67,6 @@ export function mirrorTree(options: { readonly keepData: boolean }): MirrorTree 
     last = new Directory(path);
     directories.set(path, last);
     return last;
-  };
-
-  const nodeOf = (place: NodePlace, answer: ReadNode): KnownNode => {
-    if (!options.keepData && answer instanceof NodeAnswer && answer.length <= KEPT_IN_ANSWER_BYTES)
-      return answer.node(place.parent, place.name);
-    const { stat, data } = answer;
-    const kept = options.keepData ? ownBytes(data) : undefined;
-    return new TreeNode(place, stat, movementOf(stat), kept);
   };
 
   const at = ({ parent, name }: NodePlace): KnownNode | undefined => directoryAt(parent)?.get(name);
@@ -177,15 +161,15 @@ export function mirrorTree(options: { readonly keepData: boolean }): MirrorTree 
 
     return {
       put,
-      add({ parent, name }, answer) {
-        const { stat } = answer;
-        if (raised?.node === undefined && raised?.path === childOf(parent, name)) forget();
-        const directory = directoryFor(parent);
-        const node = nodeOf({ parent: directory.path, name }, answer);
-        directory.append(node);
-        size += 1;
-        made.push(new Addition(node, answer));
-        raise(directory.path, stat.czxid);
+      fill(directoryPath, { nodes: siblings, czxid, mzxid }) {
+        const directory = directoryFor(directoryPath);
+        const { path } = directory;
+        const nodes = options.keepData ? siblings.map(withData) : siblings;
+        directory.append(nodes);
+        size += nodes.length;
+        made.push({ kind: 'filled', path, nodes, czxid, mzxid });
+        forget();
+        raise(path, czxid);
       },
       remove: (path, zxid, unread = false) => {
         forget();
@@ -240,33 +224,17 @@ export function mirrorTree(options: { readonly keepData: boolean }): MirrorTree 
   };
 }
 
-/** A node that is new, with the answer that told of it: its bytes are cut out of that when they are asked for. */
-class Addition {
-  readonly kind = 'put';
-  readonly node: MirrorNode;
-  readonly previous = undefined;
-  private readonly answer: ReadNode;
-
-  constructor(node: MirrorNode, answer: ReadNode) {
-    this.node = node;
-    this.answer = answer;
-  }
-
-  get data(): Buffer {
-    return this.answer.data;
-  }
-
-  get content(): Utf8Part | undefined {
-    return this.answer.content;
-  }
-}
-
 export function placeOf(path: ZnodePath): NodePlace {
   return { parent: parentOf(path), name: nameOf(path) };
 }
 
 function isOlder(stat: Stat, known: MirrorNode): boolean {
   return stat.czxid < known.czxid || (stat.czxid === known.czxid && stat.mzxid < known.mzxid);
+}
+
+function withData(node: SiblingNode): KnownNode & FilledNode {
+  const data = bytesOf(node.content);
+  return Object.assign(new TreeNode(node, node, movementOf(node), data), { data });
 }
 
 /** A few bytes of a large answer would keep all of it in memory. */

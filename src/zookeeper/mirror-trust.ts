@@ -5,6 +5,8 @@ import type { Stat, ZnodePath } from './api.ts';
 /** Paths that could not be read. What was known of them before stays known. */
 export interface MirrorTrust {
   readonly untrusted: ReadonlyMap<ZnodePath, RollcallError>;
+  /** Nothing is untrusted. */
+  readonly isClear: boolean;
   /** Whether its list of children could not be read, or not even itself. */
   isUnlisted(path: ZnodePath): boolean;
   readFailed(path: ZnodePath, error: RollcallError): void;
@@ -70,6 +72,9 @@ export function mirrorTrust({ logger, onCount }: TrustParts): MirrorTrust {
   };
   return {
     untrusted,
+    get isClear() {
+      return isClear();
+    },
     isUnlisted: path => unlisted.size > 0 && unlisted.has(path),
     readFailed(path, error) {
       unlisted.add(path); // who may not be read was not listed either

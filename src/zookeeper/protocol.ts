@@ -67,6 +67,13 @@ export function readStat(reader: JuteReader): Stat {
   };
 }
 
+/** What an empty string takes: bounds how many a list can have. */
+export const LEAST_STRING_BYTES = 4;
+
+export function readNames(reader: JuteReader): readonly string[] {
+  return reader.vector(() => reader.string() ?? '', LEAST_STRING_BYTES) ?? [];
+}
+
 export function writeAcls(writer: JuteWriter, acls: readonly Acl[]): void {
   writer.vector(acls, acl => writer.int(acl.permissions).string(acl.scheme).string(acl.id));
 }

@@ -11,10 +11,11 @@ import type {
 } from './api.ts';
 import type { Calls, RawCall, Ticket } from './calls.ts';
 import type { ClientLibrary } from './client-library.ts';
+import { childOf } from './mirror-paths.ts';
+import { AnswerReader } from './node-answer.ts';
 import { type Chroot, checkPath } from './path.ts';
-import { nodeAnswers } from './node-answer.ts';
-import { OP, readStat } from './protocol.ts';
-import { NO_NODE, serverError } from './server-errors.ts';
+import { LEAST_STRING_BYTES, OP, readNames, readStat } from './protocol.ts';
+import { NO_NODE } from './server-errors.ts';
 
 export type Reads = Pick<
   Session,
@@ -34,8 +35,6 @@ export interface OperationContext {
   readonly library: ClientLibrary;
   readonly chroot: Chroot;
 }
-
-const LEAST_STRING_BYTES = 4;
 
 export function reads({ calls, library, chroot }: OperationContext): Reads {
   const read = <T>(
@@ -116,10 +115,6 @@ export function getChildrenCall(
   };
 }
 
-function readNames(body: JuteReader): readonly string[] {
-  return body.vector(() => body.string() ?? '', LEAST_STRING_BYTES) ?? [];
-}
-
 export function syncCall(chroot: Chroot, path: ZnodePath): RawCall<void> {
   const serverPath = chroot.toServer(checkPath(path));
   return { op: OP.sync, path, write: writer => writer.string(serverPath), read: () => undefined };
@@ -146,24 +141,13 @@ export function multiReadCall(
   return {
     op: OP.multiRead,
     write(writer) {
-      const siblings = siblingReads(chroot);
-      let run = '';
-      for (const request of requests) {
-        const encoded = siblings(request);
-        if (encoded !== undefined) {
-          run += encoded;
-          continue;
-        }
-        writer.encoded(run);
-        run = '';
-        writer.encoded(request.kind === 'data' ? GET_DATA : GET_CHILDREN);
-        writer.string(chroot.toServer(checkPath(request.path))).bool(false);
-      }
-      writer.encoded(run + LAST_ITEM);
+      let items = '';
+      for (const request of requests) items += encodedItem(chroot, request);
+      writer.encoded(items + LAST_ITEM);
     },
     read(body) {
-      const readNode = nodeAnswers(body);
-      return requests.map(request => readResult(body, request, readNode));
+      const answers = new AnswerReader(body);
+      return requests.map(request => answers.read(request));
     },
   };
 }
@@ -179,47 +163,35 @@ const UNWATCHED = '\0';
 const PLAIN_NAME = /^(?!\.{1,2}$)[ -.0-~]+$/;
 const PLAIN_PATH = /^[ -~]+$/;
 
-/**
- * Encodes the reads of nodes that lie beside each other: what their directory makes of each is put together once, for names of
- * one length. undefined: it is no such read.
- *
- * @throws RollcallError INVALID_PATH
- */
-function siblingReads(chroot: Chroot): (request: ReadRequest) => string | undefined {
-  let last: { readonly parent: ZnodePath; readonly path: string } | undefined;
-  let head = '';
-  let headFor = -1;
+/** Of each byte one character. */
+const encodedText = (text: string): string =>
+  PLAIN_PATH.test(text) ? text : Buffer.from(text).toString('latin1');
 
-  return request => {
-    const { parent, name } = request.kind === 'data' ? request : {};
-    if (parent === undefined || name === undefined || !PLAIN_NAME.test(name)) return undefined;
-    if (last?.parent !== parent) {
-      const path = chroot.toServer(checkPath(parent));
-      last = { parent, path: path === '/' ? path : `${path}/` };
-      headFor = -1;
-    }
-    if (headFor !== name.length) {
-      const { path } = last;
-      if (!PLAIN_PATH.test(path)) return undefined;
-      head = `${GET_DATA}${encodedInt(path.length + name.length)}${path}`;
-      headFor = name.length;
-    }
-    return head + name + UNWATCHED;
-  };
+/** @throws RollcallError INVALID_PATH */
+function encodedItem(chroot: Chroot, request: ReadRequest): string {
+  if (request.kind === 'siblings') return encodedSiblings(chroot, request.path, request.names);
+  const path = encodedText(chroot.toServer(checkPath(request.path)));
+  const header = request.kind === 'data' ? GET_DATA : GET_CHILDREN;
+  return header + encodedInt(path.length) + path + UNWATCHED;
 }
 
-/** Of a MultiHeader: whether it is the last, and the item's error, which is told again in its body. */
-const REST_OF_HEADER_BYTES = 1 + 4;
-
-function readResult(
-  body: JuteReader,
-  request: ReadRequest,
-  readNode: (request: ReadRequest) => ReadResult,
-): ReadResult {
-  const op = body.int();
-  body.skip(REST_OF_HEADER_BYTES);
-  if (op === OP.getData) return readNode(request);
-  const { path } = request;
-  if (op === OP.getChildren) return { kind: 'children', path, children: readNames(body) };
-  return { kind: 'error', path, error: serverError(body.int(), 'multiRead', path) };
+/** What their directory makes of each is put together once, for names of one length. */
+function encodedSiblings(chroot: Chroot, path: ZnodePath, names: readonly string[]): string {
+  const directory = encodedText(chroot.toServer(checkPath(path)));
+  const prefix = directory === '/' ? directory : `${directory}/`;
+  let items = '';
+  let head = '';
+  let headFor = -1;
+  for (const name of names) {
+    if (!PLAIN_NAME.test(name)) {
+      items += encodedItem(chroot, { kind: 'data', path: childOf(path, name) });
+      continue;
+    }
+    if (headFor !== name.length) {
+      head = `${GET_DATA}${encodedInt(prefix.length + name.length)}${prefix}`;
+      headFor = name.length;
+    }
+    items += head + name + UNWATCHED;
+  }
+  return items;
 }

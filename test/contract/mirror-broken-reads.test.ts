@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { abortable, deferred } from '../../src/kernel/abort.ts';
-import type { Session } from '../../src/zookeeper/api.ts';
+import type { ReadRequest, Session } from '../../src/zookeeper/api.ts';
 import type { MirrorBatch } from '../../src/zookeeper/mirror-api.ts';
+import { nodeChanges } from '../../src/zookeeper/mirror-changes.ts';
 import { eventually } from '../support/eventually.ts';
 import { caughtUp, mirrorRig, type MirrorRig, plant, strategies } from '../support/mirror-rig.ts';
 import { swallowing, withOperations } from '../support/session-double.ts';
@@ -16,13 +17,19 @@ const OPEN = [{ permissions: 31, scheme: 'world', id: 'anyone' }];
 
 /** A session that tells how many paths were read, before the reader hears of them. */
 function counting(reader: Session, onRead: (paths: number) => Promise<void> | void): Session {
+  const pathsIn = (request: ReadRequest): number =>
+    request.kind === 'siblings' ? request.names.length : 1;
   const counted = async <T>(read: Promise<T>, paths: number): Promise<T> => {
     const found = await read;
     await onRead(paths);
     return found;
   };
   return withOperations(reader, {
-    multiRead: (requests, options) => counted(reader.multiRead(requests, options), requests.length),
+    multiRead: (requests, options) =>
+      counted(
+        reader.multiRead(requests, options),
+        requests.reduce((sum, request) => sum + pathsIn(request), 0),
+      ),
     getData: (path, options) => counted(reader.getData(path, options), 1),
     watchData: (path, onEvent, options) => counted(reader.watchData(path, onEvent, options), 1),
   });
@@ -30,7 +37,7 @@ function counting(reader: Session, onRead: (paths: number) => Promise<void> | vo
 
 const putsOfNew = (batches: readonly MirrorBatch[]): readonly string[] =>
   batches.flatMap(({ changes }) =>
-    changes.flatMap(change =>
+    [...nodeChanges(changes)].flatMap(change =>
       change.kind === 'put' && change.previous === undefined ? [change.node.path] : [],
     ),
   );
@@ -136,7 +143,10 @@ describe.each(strategies)('a mirror with %s', strategy => {
         },
         async multiRead(requests, options) {
           const found = await reader.multiRead(requests, options);
-          for (const { kind, path } of found) if (kind === 'data') told(path);
+          for (const one of found) {
+            if (one.kind === 'data') told(one.path);
+            if (one.kind === 'siblings') for (const { path } of one.nodes) told(path);
+          }
           return found;
         },
       }),

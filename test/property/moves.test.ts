@@ -3,7 +3,12 @@ import { expect, test } from 'vitest';
 import type { LiveView } from '../../src/aggregator/view.ts';
 import type { ViewNotice } from '../../src/aggregator/view-notice.ts';
 import { decidePoll } from '../../src/http/poll-decision.ts';
-import type { Mirror, MirrorBatch, MirrorNode } from '../../src/zookeeper/index.ts';
+import {
+  type Mirror,
+  type MirrorBatch,
+  type MirrorNode,
+  nodeChanges,
+} from '../../src/zookeeper/index.ts';
 import { watermark } from '../../src/zookeeper/mirror-watermark.ts';
 import { knownMoves } from '../support/known-moves.ts';
 import { mirrorNode } from '../support/mirror-node.ts';
@@ -102,10 +107,8 @@ function reportOf(details: RunDetails<[MovesHistory]>): string {
 
 /** The newest zxid that a batch tells of. */
 function newestIn(batch: MirrorBatch): bigint {
-  return batch.changes.reduce((newest, change) => {
-    const { mzxid, pzxid } = change.node;
-    return [mzxid, pzxid].reduce((a, b) => (a > b ? a : b), newest);
-  }, 0n);
+  const zxids = [...nodeChanges(batch.changes)].flatMap(({ node }) => [node.mzxid, node.pzxid]);
+  return zxids.reduce((a, b) => (a > b ? a : b), 0n);
 }
 
 function withNewestAsWatermark(mirror: Mirror): Mirror {
@@ -126,7 +129,7 @@ function withoutDeletions(mirror: Mirror): Mirror {
     mirror.onBatch(batch =>
       listener({
         ...batch,
-        changes: batch.changes.map(
+        changes: [...nodeChanges(batch.changes)].map(
           change =>
             Object.create(change, { node: { value: asNode(change.node) } }) as typeof change,
         ),

@@ -2,9 +2,17 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { JuteReader, JuteWriter } from '../../src/kernel/jute.ts';
 import type { Stat } from '../../src/zookeeper/api.ts';
+import { childOf } from '../../src/zookeeper/mirror-paths.ts';
+import { bytesOf } from '../../src/zookeeper/node-answer.ts';
 import { chroot } from '../../src/zookeeper/path.ts';
-import { OP, readStat } from '../../src/zookeeper/protocol.ts';
+import { readStat } from '../../src/zookeeper/protocol.ts';
 import { multiReadCall } from '../../src/zookeeper/reads.ts';
+import {
+  type AnswerItem,
+  siblingAnswer,
+  writeItem,
+  writeStat,
+} from '../support/sibling-answers.ts';
 
 const anyInt = fc.integer();
 /** Few different ones, so that neighbours repeat each other's. */
@@ -24,12 +32,7 @@ const anyStat: fc.Arbitrary<Stat> = fc.record({
   pzxid: anyZxid,
 });
 
-type Item =
-  | { readonly kind: 'data'; readonly data: Buffer | undefined; readonly stat: Stat }
-  | { readonly kind: 'children'; readonly children: readonly string[] }
-  | { readonly kind: 'error' };
-
-const anyItem: fc.Arbitrary<Item> = fc.oneof(
+const anyItem: fc.Arbitrary<AnswerItem> = fc.oneof(
   fc.record({
     kind: fc.constant('data' as const),
     data: fc.option(
@@ -44,28 +47,6 @@ const anyItem: fc.Arbitrary<Item> = fc.oneof(
   }),
   fc.constant({ kind: 'error' as const }),
 );
-
-const NO_NODE = -101;
-
-function writeStat(writer: JuteWriter, stat: Stat): void {
-  writer.long(stat.czxid).long(stat.mzxid);
-  writer.long(BigInt(stat.ctimeMs)).long(BigInt(stat.mtimeMs));
-  writer.int(stat.version).int(stat.cversion).int(stat.aversion).long(stat.ephemeralOwner);
-  writer.int(stat.dataLengthBytes).int(stat.numChildren).long(stat.pzxid);
-}
-
-function writeItem(writer: JuteWriter, item: Item): void {
-  const op = { data: OP.getData, children: OP.getChildren, error: OP.error }[item.kind];
-  writer
-    .int(op)
-    .bool(false)
-    .int(item.kind === 'error' ? NO_NODE : 0);
-  if (item.kind === 'error') return void writer.int(NO_NODE);
-  if (item.kind === 'children')
-    return void writer.vector(item.children, name => writer.string(name));
-  writer.bytes(item.data);
-  writeStat(writer, item.stat);
-}
 
 const copyOf = (stat: Stat): Stat => {
   const writer = new JuteWriter();
@@ -106,8 +87,6 @@ test('what is read out of a multiRead’s answer when it is asked for is what is
         if (item?.kind === 'data' && result.kind === 'data') {
           const bytes = item.data ?? Buffer.alloc(0);
           expect(result.data.equals(bytes)).toBe(true);
-          expect(result.content?.length).toBe(bytes.length);
-          expect(result.content?.toString('utf8')).toBe(bytes.toString('utf8'));
           expect(fieldsOf(result.stat)).toEqual(copyOf(item.stat));
         } else if (item?.kind === 'children' && result.kind === 'children') {
           expect(result.children).toEqual(
@@ -118,6 +97,51 @@ test('what is read out of a multiRead’s answer when it is asked for is what is
           expect(result).toMatchObject({ error: { code: 'NO_NODE' } });
         }
       }
+    }),
+  );
+});
+
+test('siblings are what each of them is when it is read alone, the large and the missing ones apart', () => {
+  const anyNode = fc.option(
+    fc.record({
+      data: fc.oneof(
+        {
+          weight: 9,
+          arbitrary: fc.string({ unit: 'binary', maxLength: 60 }).map(text => Buffer.from(text)),
+        },
+        { weight: 1, arbitrary: fc.constant(Buffer.alloc(5_000, 'x')) },
+      ),
+      stat: anyStat,
+    }),
+    { nil: undefined },
+  );
+  fc.assert(
+    fc.property(fc.array(anyNode, { maxLength: 8 }), all => {
+      const named = new Map(all.map((node, index) => [`n${index}`, node] as const));
+      const found = siblingAnswer('/d', named);
+      const there = [...named].flatMap(([name, node]) =>
+        node === undefined ? [] : [{ name, ...node }],
+      );
+      const small = there.filter(({ data }) => data.length < 5_000);
+      const numbers = (pick: (stat: Stat) => bigint): bigint =>
+        small.reduce((newest, { stat }) => (pick(stat) > newest ? pick(stat) : newest), 0n);
+      expect(found.nodes.map(({ path }) => path)).toEqual(small.map(({ name }) => `/d/${name}`));
+      for (const [index, node] of found.nodes.entries()) {
+        const { data = Buffer.of(), stat } = small[index] ?? {};
+        expect(node.content.toString('utf8')).toBe(data.toString('utf8'));
+        expect(bytesOf(node.content).equals(data)).toBe(true);
+        if (stat !== undefined) expect(fieldsOf(node)).toEqual(copyOf(stat));
+      }
+      expect(found.parents).toEqual(found.nodes.filter(({ numChildren }) => numChildren > 0));
+      expect(found.dataBytes).toBe(small.reduce((sum, { data }) => sum + data.length, 0));
+      expect(found.czxid).toBe(numbers(({ czxid }) => czxid));
+      expect(found.mzxid).toBe(numbers(({ mzxid }) => mzxid));
+      const apart = [...named].filter(
+        ([, node]) => node === undefined || node.data.length >= 5_000,
+      );
+      expect(found.others.map(({ kind, path }) => `${kind} ${path}`)).toEqual(
+        apart.map(([name, node]) => `${node === undefined ? 'error' : 'data'} /d/${name}`),
+      );
     }),
   );
 });
@@ -137,7 +161,7 @@ test('an answer that ends early is refused, wherever it ends', () => {
   }
 });
 
-test('siblings named by their directory ask for the same paths as whole paths do, whatever their names', () => {
+test('siblings ask for the same paths as each does alone, whatever their names', () => {
   const anyName = fc.oneof(
     fc.string({ unit: 'grapheme', minLength: 1, maxLength: 12 }),
     fc.constantFrom('.', '..', 'a', 'a b', 'ä', '...'),
@@ -153,18 +177,12 @@ test('siblings named by their directory ask for the same paths as whole paths do
   };
   fc.assert(
     fc.property(
-      fc.array(fc.tuple(fc.constantFrom('/', '/a', '/a/b'), anyName), { maxLength: 6 }),
+      fc.constantFrom('/', '/a', '/a/ä'),
+      fc.array(anyName, { maxLength: 6 }),
       fc.constantFrom('', '/root'),
-      (places, prefix) => {
-        const whole = places.map(([parent, name]) => ({
-          kind: 'data' as const,
-          path: parent === '/' ? `/${name}` : `${parent}/${name}`,
-        }));
-        const siblings = whole.map((request, index) => {
-          const [parent, name] = places[index] ?? ['/', ''];
-          return { ...request, parent, name };
-        });
-        expect(frameOf(siblings, prefix)).toBe(frameOf(whole, prefix));
+      (path, names, prefix) => {
+        const alone = names.map(name => ({ kind: 'data' as const, path: childOf(path, name) }));
+        expect(frameOf([{ kind: 'siblings', path, names }], prefix)).toBe(frameOf(alone, prefix));
       },
     ),
   );

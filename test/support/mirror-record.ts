@@ -1,5 +1,11 @@
 import type { Session, ZnodePath } from '../../src/zookeeper/api.ts';
-import type { Mirror, MirrorBatch, MirrorNode } from '../../src/zookeeper/mirror-api.ts';
+import type {
+  Mirror,
+  MirrorBatch,
+  MirrorNode,
+  NodeChange,
+} from '../../src/zookeeper/mirror-api.ts';
+import { nodeChanges } from '../../src/zookeeper/mirror-changes.ts';
 import { childOf } from '../../src/zookeeper/mirror-paths.ts';
 
 export interface Facts {
@@ -53,7 +59,7 @@ export function recordMirror(mirror: Mirror, session: Session): MirrorRecord {
 
   mirror.onBatch(batch => {
     batches.push(batch);
-    for (const change of batch.changes) replay(replayed, change, faults);
+    for (const change of nodeChanges(batch.changes)) replay(replayed, change, faults);
     if (batch.watermarkBefore < (samples.at(-1)?.watermark ?? 0n))
       faults.push('a batch whose watermark is below one that was claimed before');
     sample();
@@ -105,11 +111,7 @@ function factsOf(node: MirrorNode, data: string): Facts {
   return { czxid, mzxid, pzxid, version, ephemeralOwner, data };
 }
 
-function replay(
-  into: Map<ZnodePath, Facts>,
-  change: MirrorBatch['changes'][number],
-  faults: string[],
-): void {
+function replay(into: Map<ZnodePath, Facts>, change: NodeChange, faults: string[]): void {
   const { path } = change.node;
   const held = into.get(path);
   switch (change.kind) {

@@ -11,6 +11,8 @@ import type {
   WatchEvent,
   WatchListener,
 } from '../../src/zookeeper/index.ts';
+import { childOf } from '../../src/zookeeper/mirror-paths.ts';
+import { siblingAnswer } from './sibling-answers.ts';
 
 /** One change of the tree. `data` undefined: the node was deleted. */
 export interface Write {
@@ -32,6 +34,14 @@ export interface ModelZooKeeper {
 }
 
 const parentOf = (path: string): string => path.slice(0, path.lastIndexOf('/'));
+const nodeOf = (
+  read: Read | undefined,
+): { readonly data: Buffer; readonly stat: Stat } | undefined =>
+  read?.kind === 'node' ? { data: Buffer.from(read.node.data), stat: read.node.stat } : undefined;
+const alone = (request: ReadRequest): readonly ReadRequest[] =>
+  request.kind === 'siblings'
+    ? request.names.map(name => ({ kind: 'data', path: childOf(request.path, name) }))
+    : [request];
 const nameOf = (path: string): string => path.slice(path.lastIndexOf('/') + 1);
 
 export function modelZooKeeper(): ModelZooKeeper {
@@ -235,8 +245,13 @@ export function modelSession(
       return Promise.resolve({ path, close, [Symbol.asyncDispose]: close });
     },
     async multiRead(requests, { signal } = {}) {
-      const reads = await ask(requests, signal);
-      return requests.map((request, index) => resultOf(request, reads[index]));
+      const reads = (await ask(requests.flatMap(alone), signal)).values();
+      const next = (): Read | undefined => reads.next().value;
+      return requests.map(request =>
+        request.kind === 'siblings'
+          ? siblingAnswer(request.path, new Map(request.names.map(name => [name, nodeOf(next())])))
+          : resultOf(request, next()),
+      );
     },
     async getData(path, { signal } = {}) {
       const { node } = await one('data', path, signal);

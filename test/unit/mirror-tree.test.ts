@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
-import { JuteReader, JuteWriter } from '../../src/kernel/jute.ts';
 import type { Stat } from '../../src/zookeeper/api.ts';
-import type { MirrorChange } from '../../src/zookeeper/mirror-api.ts';
+import type { NodeChange } from '../../src/zookeeper/mirror-api.ts';
 import { mirrorTree, type MirrorTree, type TreeEdit } from '../../src/zookeeper/mirror-tree.ts';
-import { nodeAnswers } from '../../src/zookeeper/node-answer.ts';
+import { nodeChanges } from '../../src/zookeeper/mirror-changes.ts';
+import { siblingAnswer } from '../support/sibling-answers.ts';
 
 function stat(facts: Partial<Stat> & { readonly czxid: bigint }): Stat {
   const mzxid = facts.mzxid ?? facts.czxid;
@@ -27,10 +27,10 @@ const bytes = Buffer.from('x');
 function change(tree: MirrorTree, make: (edit: TreeEdit) => void): readonly string[] {
   const edit = tree.edit();
   make(edit);
-  return edit.changes().map(textOf);
+  return [...nodeChanges(edit.changes())].map(textOf);
 }
 
-function textOf(one: MirrorChange): string {
+function textOf(one: NodeChange): string {
   if (one.kind === 'gone') return `gone ${one.node.path} by ${one.zxid}`;
   if (one.kind === 'directory') return `directory ${one.node.path} at ${one.node.pzxid}`;
   return `put ${one.node.path} at ${one.node.mzxid}${one.previous === undefined ? '' : ` after ${one.previous.mzxid}`}`;
@@ -149,55 +149,60 @@ test('bytes are kept only when asked for, and not with the large answer that the
   expect(dropped.get('/r')?.data).toBeUndefined();
 });
 
-const answer = (facts: Parameters<typeof stat>[0]) => ({
-  kind: 'data' as const,
-  path: 'not asked for',
-  stat: stat(facts),
-  data: bytes,
-});
+const fill = (
+  edit: TreeEdit,
+  path: string,
+  nodes: Readonly<Record<string, Parameters<typeof stat>[0]>>,
+): void =>
+  edit.fill(
+    path,
+    siblingAnswer(
+      path,
+      new Map(
+        Object.entries(nodes).map(([name, facts]) => [name, { data: bytes, stat: stat(facts) }]),
+      ),
+    ),
+  );
 
 test('what is known to be new is told of as anything else, and found by its name afterwards', () => {
   const tree = planted();
   const made = change(tree, edit => {
-    edit.add({ parent: '/r/b', name: '1' }, answer({ czxid: 8n, ephemeralOwner: 7n }));
-    edit.add({ parent: '/r/b', name: '2' }, answer({ czxid: 9n }));
+    fill(edit, '/r/b', { one: { czxid: 8n, ephemeralOwner: 7n }, two: { czxid: 9n } });
   });
-  expect(made).toEqual(['put /r/b/1 at 8', 'put /r/b/2 at 9', 'directory /r/b at 9']);
+  expect(made).toEqual(['put /r/b/one at 8', 'put /r/b/two at 9', 'directory /r/b at 9']);
   expect(tree.size).toBe(7);
-  expect(tree.children('/r/b')).toEqual(['1', '2']);
-  expect(tree.get('/r/b/1')).toMatchObject({ path: '/r/b/1', czxid: 8n, ephemeralOwner: 7n });
-  expect(change(tree, edit => edit.put('/r/b/1', stat({ czxid: 8n, mzxid: 12n }), bytes))).toEqual([
-    'put /r/b/1 at 12 after 8',
-  ]);
-  expect(change(tree, edit => edit.remove('/r/b/1', 13n))).toEqual(['gone /r/b/1 by 13']);
-  expect(tree.children('/r/b')).toEqual(['2']);
-  expect(tree.listBytes('/r/b')).toBe(16 + 4 + 68 + 5);
+  expect(tree.children('/r/b')).toEqual(['one', 'two']);
+  expect(tree.get('/r/b/one')).toMatchObject({ path: '/r/b/one', czxid: 8n, ephemeralOwner: 7n });
+  expect(
+    change(tree, edit => edit.put('/r/b/one', stat({ czxid: 8n, mzxid: 12n }), bytes)),
+  ).toEqual(['put /r/b/one at 12 after 8']);
+  expect(change(tree, edit => edit.remove('/r/b/one', 13n))).toEqual(['gone /r/b/one by 13']);
+  expect(tree.children('/r/b')).toEqual(['two']);
+  expect(tree.listBytes('/r/b')).toBe(16 + 4 + 68 + 7);
 });
 
 test('a directory that comes after what is in it has the pzxid that those made', () => {
   const tree = mirrorTree({ keepData: false });
   const made = change(tree, edit => {
-    edit.add({ parent: '/r/a', name: '1' }, answer({ czxid: 8n }));
-    edit.add({ parent: '/r', name: 'a' }, answer({ czxid: 2n, pzxid: 8n }));
-    edit.add({ parent: '/r/a', name: '2' }, answer({ czxid: 9n }));
+    fill(edit, '/r/a', { one: { czxid: 8n } });
+    fill(edit, '/r', { a: { czxid: 2n, pzxid: 8n } });
+    fill(edit, '/r/a', { two: { czxid: 9n } });
   });
   expect(made.at(-1)).toBe('directory /r/a at 9');
   expect(tree.get('/r/a')?.pzxid).toBe(9n);
 });
 
-test('a tree without data lets go of the answer that a large node came in, and keeps that of a small one', () => {
-  const tree = mirrorTree({ keepData: false });
-  const place = (name: string) => ({ parent: '/r', name });
-  const answered = (name: string, data: Buffer) => {
-    const body = new JuteWriter().bytes(data).encoded('\0'.repeat(68)).finish();
-    const answer = nodeAnswers(new JuteReader(body))({ kind: 'data', path: `/r/${name}` });
+test.each([true, false])(
+  'a tree (with data: %s) has the data of nodes that were read together',
+  keepData => {
+    const tree = mirrorTree({ keepData });
     const edit = tree.edit();
-    edit.add(place(name), answer);
-    return edit.changes();
-  };
-  const large = Buffer.alloc(200 * 1024, 'x');
-  expect(answered('large', large)).toMatchObject([{ data: large, node: { path: '/r/large' } }]);
-  answered('small', Buffer.from('{}'));
-  expect(tree.get('/r/large')?.content).toBeUndefined();
-  expect(tree.get('/r/small')?.content?.toString('utf8')).toBe('{}');
-});
+    fill(edit, '/r', { a: { czxid: 2n } });
+    const [change] = nodeChanges(edit.changes());
+    expect(change).toMatchObject({ kind: 'put', data: bytes, previous: undefined });
+    const node = tree.get('/r/a');
+    expect([node?.data?.toString(), node?.content?.toString('utf8')]).toEqual(
+      keepData ? ['x', undefined] : [undefined, 'x'],
+    );
+  },
+);
