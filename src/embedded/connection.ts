@@ -177,6 +177,7 @@ export function openConnection(socket: Socket, id: number, host: Host): Connecti
   };
 
   socket.on('data', (chunk: Buffer) => {
+    if (phase.kind === 'finishing' || phase.kind === 'over') return; // it is read, so that its end is seen, and not kept
     const bytes = phase.kind === 'new' ? begin(chunk, phase.head) : chunk;
     if (bytes === undefined) return;
     if (session !== undefined) host.heard(session);

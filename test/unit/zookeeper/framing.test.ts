@@ -1,8 +1,6 @@
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { afterEach, expect, test, vi } from 'vitest';
 import { frameSplitter } from '../../../src/kernel/framing.ts';
-import { turn } from '../../../src/kernel/turn.ts';
+import { collectGarbage } from '../../support/collect-garbage.ts';
 
 afterEach(() => {
   vi.restoreAllMocks();
@@ -64,9 +62,7 @@ test('half a frame that came a byte at a time is not kept byte by byte', async (
     splitter.next();
     return new WeakRef(chunk);
   });
-  await turn(); // until then nothing that was referred to is let go
-  setFlagsFromString('--expose-gc');
-  runInNewContext('gc')();
+  await collectGarbage();
   const kept = chunks.filter(chunk => chunk.deref() !== undefined);
   expect(kept.length).toBeLessThan(1_000);
   splitter.push(body.subarray(-1));
