@@ -49,17 +49,39 @@ const HELLO = { readOnly: false } as const;
 
 const differences: readonly Difference[] = [
   {
-    what: 'a one-shot watch beside a persistent one of the same client, on one path',
-    why: 'replacing it loses events that were asked for; ZooKeeper itself keeps both from 3.9 on',
+    what: 'watches of two modes of the same client on one path',
+    why: 'replacing one loses events that were asked for; ZooKeeper itself keeps both from 3.9 on',
     async seen(client) {
+      const addWatch = (path: string, mode: number) =>
+        client.call(OP.addWatch, writer => writer.string(path).int(mode));
+      const events = (): number => client.takeEvents().length;
       await create(client, '/both');
-      await client.call(OP.addWatch, writer => writer.string('/both').int(0));
+      await addWatch('/both', 0);
       await watched(client, '/both');
       for (let times = 0; times < 3; times += 1) await setData(client, '/both');
-      return client.takeEvents().length;
+      const besideOneShot = events();
+      await create(client, '/modes');
+      await addWatch('/modes', 0);
+      await addWatch('/modes', 1);
+      await create(client, '/modes/child');
+      return { besideOneShot, besideRecursive: events() };
     },
-    theirs: 1,
-    ours: 3,
+    theirs: { besideOneShot: 1, besideRecursive: 1 },
+    ours: { besideOneShot: 3, besideRecursive: 2 },
+  },
+  {
+    what: 'a TTL node without a TTL in a transaction',
+    why: 'it is a bad argument of one step, as it is outside; no client can send it by its library',
+    seen: async client =>
+      (
+        await client.call(OP.multi, writer => {
+          writer.int(OP.create).bool(false).int(-1).string('/no-ttl').bytes(undefined);
+          writer.vector([0], () => writer.int(31).string('world').string('anyone')).int(5);
+          writer.int(-1).bool(true).int(-1);
+        })
+      )?.error,
+    theirs: -5,
+    ours: 0,
   },
   {
     what: 'check outside a transaction',
