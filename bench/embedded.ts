@@ -1,8 +1,8 @@
 /**
  * The embedded server beside a real ZooKeeper: creates and reads per second, how soon a watcher hears, and memory. Like for like:
- * both on disk before they answer (log and fdatasync here, fsync there), and the embedded one in memory only too. Each server is a
- * process of its own that lives through all rounds, the load comes from another, by the same client; the servers take turns, each
- * first as often as another, after rounds that are not counted.
+ * both on disk before they answer (`O_DSYNC` here on Linux, `fdatasync` elsewhere, `fsync` there), and the embedded one in memory only
+ * too. Each server is a process of its own that lives through all rounds, the load comes from another, by the same client; the servers
+ * take turns, each first as often as another, after rounds that are not counted.
  */
 import { type ChildProcess, execFileSync, fork } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';

@@ -96,7 +96,7 @@ function matches(identity: Identity, id: string): boolean {
 function parseNetwork(
   text: string,
 ): { readonly address: number; readonly bits: number } | undefined {
-  const found = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})(?:\/(\d{1,2}))?$/.exec(text);
+  const found = /^(\d+)\.(\d+)\.(\d+)\.(\d+)(?:\/(\d+))?$/.exec(text);
   if (found === null) return undefined;
   const [a = 0, b = 0, c = 0, d = 0, bits = 32] = found.slice(1).map(part => Number(part ?? 32));
   if ([a, b, c, d].some(part => part > 255) || bits > 32) return undefined;

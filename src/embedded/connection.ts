@@ -2,9 +2,9 @@ import type { Socket } from 'node:net';
 import { errorText, hasCode, isRollcallError } from '../kernel/errors.ts';
 import { type FrameSplitter, frameSplitter } from '../kernel/framing.ts';
 import { JuteReader } from '../kernel/jute.ts';
-import { OP } from '../kernel/wire.ts';
+import { OP, XID } from '../kernel/wire.ts';
 import { digestIdentity, type Identity } from './acl.ts';
-import { bareReply, eventFrame } from './encode.ts';
+import { bareReply, eventFrame, NO_ZXID } from './encode.ts';
 import { ERROR } from './error-code.ts';
 import { readHello, welcomeFrame } from './handshake.ts';
 import type { Connection, Host } from './host.ts';
@@ -98,16 +98,18 @@ export function openConnection(socket: Socket, id: number, host: Host): Connecti
   const authenticate = (xid: number, body: JuteReader): void => {
     body.int();
     const scheme = body.string();
-    const credentials = body.bytes() ?? Buffer.alloc(0);
-    if (scheme === 'digest') learn(identities, digestIdentity(credentials.toString('utf8')));
-    const known = (scheme === 'digest' || scheme === 'ip') && identities.length <= MAX_IDENTITIES;
+    const credentials = body.bytes();
+    const isDigest = scheme === 'digest' && credentials !== undefined;
+    if (isDigest) learn(identities, digestIdentity(credentials.toString('utf8')));
+    const known = (isDigest || scheme === 'ip') && identities.length <= MAX_IDENTITIES;
     send(bareReply(xid, 0, known ? ERROR.ok : ERROR.authFailed));
     if (!known) finish();
   };
 
   const serve = (frame: Buffer, { id: sessionId }: Session<Connection>): void => {
     const body = new JuteReader(frame);
-    const [xid, op] = [body.int(), body.int()];
+    const [numbered, op] = [body.int(), body.int()];
+    const xid = op === OP.ping ? XID.ping : numbered;
     received += 1;
     if (op === OP.auth) return authenticate(xid, body);
     if (op === OP.closeSession) {
@@ -116,7 +118,7 @@ export function openConnection(socket: Socket, id: number, host: Host): Connecti
       return finish();
     }
     if (!isKnown(op)) {
-      send(bareReply(xid, 0, ERROR.unimplemented));
+      send(bareReply(xid, NO_ZXID, ERROR.unimplemented));
       return finish();
     }
     const reply = runRequest(database, connection, { xid, op, body });
@@ -177,6 +179,7 @@ export function openConnection(socket: Socket, id: number, host: Host): Connecti
   };
 
   socket.on('data', (chunk: Buffer) => {
+    if (phase.kind === 'finishing' || phase.kind === 'over') return; // it is read, so that its end is seen, and not kept
     const bytes = phase.kind === 'new' ? begin(chunk, phase.head) : chunk;
     if (bytes === undefined) return;
     if (session !== undefined) host.heard(session);

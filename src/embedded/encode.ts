@@ -75,7 +75,8 @@ export function bareReply(xid: number, zxid: number, error: number): Buffer {
 }
 
 const SYNC_CONNECTED = 3;
-const NO_ZXID = -1;
+/** What a header says that tells of no zxid. */
+export const NO_ZXID = -1;
 
 /** A watch event, as servers before 3.9 send it: without the zxid of the change. */
 export function eventFrame(type: EventType, path: string): Buffer {

@@ -9,6 +9,7 @@ import { type Answer, readChildren, readData } from './reads.ts';
 import type { Watcher } from './watches.ts';
 
 const CONTAINER_FLAG = 4;
+const TTL_FLAGS: ReadonlySet<number> = new Set([5, 6]);
 
 /** The writes that a transaction may hold: all but that of rights. */
 export const IN_MULTI: ReadonlySet<number> = new Set([
@@ -26,11 +27,12 @@ export function readTransaction(body: JuteReader): readonly MultiItem<WriteReque
   return readMulti(body, (op, reader) => (IN_MULTI.has(op) ? inMulti(op, reader) : undefined));
 }
 
-/** Here a container is made by its flag, whichever operation carries it. */
+/** Here a node is what its flag says, whichever operation carries it. */
 function inMulti(op: number, reader: JuteReader): WriteRequest | undefined {
   const request = readWrite(op, reader);
-  if (request?.kind !== 'create' || request.op === 'createTtl') return request;
-  return { ...request, op: request.flags === CONTAINER_FLAG ? 'createContainer' : 'create' };
+  if (request?.kind !== 'create' || TTL_FLAGS.has(request.flags)) return request;
+  const isContainer = request.flags === CONTAINER_FLAG;
+  return { ...request, op: isContainer ? 'createContainer' : 'create', ttlMs: undefined };
 }
 
 /** Runs a transaction. Its answer carries no error of its own: each step has one. */

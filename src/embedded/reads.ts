@@ -17,7 +17,7 @@ export type Reader = (database: Database, caller: Caller & Watcher, body: JuteRe
 const EMPTY: Answer = () => undefined;
 
 const readable = ({ tree }: Database, path: string, caller: Caller): Znode | ErrorCode => {
-  const node = tree.find(path === '' ? '/' : path);
+  const node = tree.find(path);
   if (node === undefined) return ERROR.noNode;
   return permits(node.acl, PERMISSION.read, caller.identities) ? node : ERROR.noAuth;
 };
@@ -26,7 +26,7 @@ const exists: Reader = ({ tree, watches }, caller, body) => {
   const path = readPath(body);
   if (path.includes('\0')) return ERROR.badArguments;
   if (body.bool()) watches.watchData(path, caller);
-  const node = tree.find(path === '' ? '/' : path);
+  const node = tree.find(path);
   return node === undefined ? ERROR.noNode : writer => writeStat(writer, statOf(node));
 };
 

@@ -32,6 +32,7 @@ export interface Tree {
   readonly size: number;
   /** Bytes of paths and data, roughly. */
   readonly bytes: number;
+  /** The empty path is the root's, too, as in ZooKeeper. */
   find(path: string): Znode | undefined;
   /** Adds a node that is not there to a parent that is. */
   insert(path: string, node: Znode): void;
@@ -107,7 +108,7 @@ export function emptyTree(): Tree {
     get bytes() {
       return bytes;
     },
-    find: path => nodes.get(path),
+    find: path => nodes.get(path === '' ? '/' : path),
     insert(path, node) {
       nodes.set(path, node);
       bytes += path.length + (node.data?.length ?? 0);

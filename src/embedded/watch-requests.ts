@@ -28,6 +28,12 @@ function readKind(body: JuteReader): { readonly path: string; readonly kind: Wat
   return { path, kind };
 }
 
+function readPaths(body: JuteReader): readonly string[] {
+  const paths = body.vector(() => readPath(body), 4);
+  if (paths === undefined) throw malformed('a list of paths is null');
+  return paths;
+}
+
 const addWatch: Reader = ({ watches }, caller, body) => {
   const path = readPath(body);
   const code = body.int();
@@ -52,7 +58,7 @@ const setWatches =
   (withPersistent: boolean): Reader =>
   (database, caller, body) => {
     const sinceZxid = body.safeLong();
-    const paths = (): readonly string[] => body.vector(() => readPath(body), 4) ?? [];
+    const paths = (): readonly string[] => readPaths(body);
     const [data, exist, children] = [paths(), paths(), paths()];
     const persistent = withPersistent ? paths() : [];
     const recursive = withPersistent ? paths() : [];

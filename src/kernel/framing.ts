@@ -5,9 +5,14 @@ const LENGTH_BYTES = 4;
 /** The server has no limit on what it answers; this one keeps a wrong length from filling the memory. */
 export const MAX_FRAME_BYTES = 128 * 1024 * 1024;
 
+/** A chunk weighs some 300 bytes beside its own: more than so many, of fewer bytes than that on average, are made one. */
+const MANY_CHUNKS = 256;
+const SMALL_BYTES = 1024;
+
 /**
- * Cuts a byte stream into frames (a four-byte length, then so many bytes). Each byte is copied at most once, whatever the
- * chunks are. One splitter serves one connection: what was left of a broken one goes with it.
+ * Cuts a byte stream into frames (a four-byte length, then so many bytes). A byte is copied once at most, unless it comes in crumbs,
+ * which are put together: half a frame never weighs much more than its bytes. One splitter serves one connection: what was left of a
+ * broken one goes with it.
  */
 export interface FrameSplitter {
   push(chunk: Buffer): void;
@@ -55,11 +60,18 @@ export function frameSplitter(maxFrameBytes: number = MAX_FRAME_BYTES): FrameSpl
     first = 0;
   };
 
+  const gather = (): void => {
+    const bytes = bufferedBytes;
+    chunks = [take(bytes)];
+    bufferedBytes = bytes;
+  };
+
   return {
     push(chunk) {
       if (chunk.length === 0) return;
       chunks.push(chunk);
       bufferedBytes += chunk.length;
+      if (chunks.length - first > Math.max(MANY_CHUNKS, bufferedBytes / SMALL_BYTES)) gather();
     },
     next() {
       if (wantedBytes === undefined) {

@@ -15,9 +15,6 @@ import { type ReplayedDisk, replayedDisk } from '../support/replayed-disk.ts';
 vi.mock('node:fs/promises', async original =>
   (await import('../support/disk-tape.ts')).tapedPromises(await original()),
 );
-vi.mock('node:fs', async original =>
-  (await import('../support/disk-tape.ts')).tapedFs(await original()),
-);
 
 /** So small that the log is folded into a snapshot several times. */
 const SNAPSHOT_AFTER_BYTES = 500;

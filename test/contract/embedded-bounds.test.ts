@@ -5,6 +5,7 @@ import { JuteWriter } from '../../src/kernel/jute.ts';
 import { OP, sealFrame } from '../../src/kernel/wire.ts';
 import { startEmbedded } from '../../src/testing/index.ts';
 import { openSession } from '../../src/zookeeper/session.ts';
+import { collectGarbage } from '../support/collect-garbage.ts';
 import { type WireClient, wireClient } from '../support/wire-client.ts';
 import { eventually } from '../support/eventually.ts';
 
@@ -188,6 +189,27 @@ test('a client that asks and never reads is asked no more of: its requests wait'
   expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(50_000_000);
   client.socket.resume();
   for (let count = 0; count < 200; count += 1) expect((await client.next())?.kind).toBe('reply');
+});
+
+test.each([
+  ['a four-letter word', [Buffer.from('ruok')]],
+  ['the end of its session', [hello, frame(1, OP.closeSession, () => undefined)]],
+  ['an operation that is not known', [hello, frame(1, 9_999, () => undefined)]],
+])('what a client sends after %s is not kept', async (_, greeting) => {
+  await using server = await startEmbedded();
+  const socket = connect({ port: server.port, host: '127.0.0.1', allowHalfOpen: true });
+  const ended = new Promise(resolve => socket.once('end', resolve));
+  socket.on('error', () => undefined).resume();
+  socket.write(Buffer.concat(greeting));
+  await ended;
+  await collectGarbage();
+  const before = process.memoryUsage().arrayBuffers;
+  const chunk = Buffer.alloc(1_000_000);
+  for (let count = 0; count < 200; count += 1)
+    await new Promise(resolve => void socket.write(chunk, resolve));
+  await collectGarbage();
+  expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(50_000_000);
+  socket.destroy();
 });
 
 test('one request cannot ask for more than fits the memory', async () => {

@@ -1,6 +1,7 @@
 import { constants } from 'node:fs';
 import {
   appendFile,
+  mkdir,
   mkdtemp,
   readdir,
   readFile,
@@ -13,6 +14,9 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { snapshotName, writeSnapshot } from '../../src/embedded/log/folder.ts';
+import { pictureOf } from '../../src/embedded/log/snapshot-codec.ts';
+import { freshTree } from '../../src/embedded/tree.ts';
 import { startEmbedded } from '../../src/testing/index.ts';
 import { openSession } from '../../src/zookeeper/session.ts';
 import { readDirectly } from '../support/mirror-record.ts';
@@ -100,6 +104,13 @@ test('the log is folded into snapshots while the server runs, and all is there a
   await using second = await startEmbedded(options);
   await using later = await openSession({ servers: second.connectString });
   expect(await readDirectly(later, '/m')).toEqual(before);
+});
+
+test('a snapshot that cannot be finished takes no room: what there is of it goes', async () => {
+  const facts = { zxid: 7, secret: Buffer.alloc(32), sessions: new Map() };
+  await mkdir(join(dataDir, snapshotName(7))); // its name is taken
+  await expect(writeSnapshot(dataDir, pictureOf(freshTree(), facts))).rejects.toThrow('EISDIR');
+  expect(await readdir(dataDir)).toEqual([snapshotName(7)]);
 });
 
 test('a torn tail is cut off and said, again and again', async () => {

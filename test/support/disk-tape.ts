@@ -1,4 +1,3 @@
-import type * as fs from 'node:fs';
 import type * as promises from 'node:fs/promises';
 
 /**
@@ -28,8 +27,6 @@ interface Tape {
 export const tape: Tape = { steps: [], before: () => undefined };
 
 let files = 0;
-const fileOfPath = new Map<string, number>();
-const fileOfDescriptor = new Map<number, number>();
 const opened = new Set<promises.FileHandle>();
 
 /** Begins anew; what somebody left open, as one that is killed does, is closed. */
@@ -38,8 +35,6 @@ export async function rewind(): Promise<void> {
   opened.clear();
   tape.steps.length = 0;
   tape.before = () => undefined;
-  fileOfPath.clear();
-  fileOfDescriptor.clear();
 }
 
 /** The bytes of a write that is about to be made; a failing one makes half of it. */
@@ -58,12 +53,8 @@ export function tapedPromises(real: typeof promises): typeof promises {
     if (flags === 'r') return real.open(path, flags, mode);
     tape.before();
     const handle = await real.open(path, flags, mode);
-    const name = String(path);
-    const known = fileOfPath.get(name);
-    const file = known !== undefined && flags === 'r+' ? known : (files += 1);
-    if (file !== known) tape.steps.push({ kind: 'create', file, path: name });
-    fileOfPath.set(name, file);
-    fileOfDescriptor.set(handle.fd, file);
+    const file = (files += 1);
+    tape.steps.push({ kind: 'create', file, path: String(path) });
     opened.add(handle);
     return new Proxy(handle, {
       get(target, key) {
@@ -106,17 +97,4 @@ export function tapedPromises(real: typeof promises): typeof promises {
       await real.rm(path, options);
     },
   };
-}
-
-export function tapedFs(real: typeof fs): typeof fs {
-  const writeSync = (fd: number, all: Buffer, from: number, length: number, position: number) => {
-    const file = fileOfDescriptor.get(fd);
-    if (file === undefined) return real.writeSync(fd, all, from, length, position);
-    const { bytes, failure } = taken(Buffer.from(all.subarray(from, from + length)));
-    tape.steps.push({ kind: 'write', file, position, bytes });
-    const done = real.writeSync(fd, bytes, 0, bytes.length, position);
-    if (failure !== undefined) throw failure;
-    return done;
-  };
-  return { ...real, writeSync: writeSync as typeof fs.writeSync };
 }

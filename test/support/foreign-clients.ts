@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { findZooKeeper } from '../../src/testing/index.ts';
 import { aptInstall } from './apt.ts';
 
@@ -10,6 +11,11 @@ interface ForeignClient {
   readonly package: string;
   readonly find: () => Program | undefined;
 }
+
+/** A JVM that starts fast and stays small. */
+const QUICK = ['-Xshare:auto', '-XX:TieredStopAtLevel=1', '-XX:+UseSerialGC', '-Xmx128m'];
+
+const ZK_CLI_SH = '/usr/share/zookeeper/bin/zkCli.sh';
 
 /** Clients of ZooKeeper that others wrote. */
 const CLIENTS = {
@@ -26,17 +32,22 @@ const CLIENTS = {
       return found && ['stdbuf', '-oL', ...found]; // it would keep its answers until it ends
     },
   },
-  /** The shell of the Java client, `zkCli.sh`, beside the server's own jars. */
+  /** The shell of the Java client, which `zkCli.sh` starts, beside the server's own jars. */
   zkCli: {
     package: 'zookeeper',
     find: () => {
       const search = findZooKeeper();
       if (search.kind === 'missing') return undefined;
       const { java, classPath } = search.installation;
-      const quick = ['-Xshare:auto', '-XX:TieredStopAtLevel=1', '-XX:+UseSerialGC', '-Xmx128m'];
       const silent = '-Dorg.slf4j.simpleLogger.defaultLogLevel=off';
-      return [java, ...quick, silent, '-cp', classPath, 'org.apache.zookeeper.ZooKeeperMain'];
+      return [java, ...QUICK, silent, '-cp', classPath, 'org.apache.zookeeper.ZooKeeperMain'];
     },
+  },
+  /** The script that people type: what it finds is the package's own. */
+  'zkCli.sh': {
+    package: 'zookeeper',
+    find: () =>
+      existsSync(ZK_CLI_SH) ? ['env', `CLIENT_JVMFLAGS=${QUICK.join(' ')}`, ZK_CLI_SH] : undefined,
   },
 } satisfies Readonly<Record<string, ForeignClient>>;
 

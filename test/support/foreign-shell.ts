@@ -31,6 +31,7 @@ export async function foreignShell(
   const words = ['-c', 'exec "$@" 2>&1', 'sh', ...program, ...args];
   const child = spawn('/bin/sh', words, {
     stdio: ['pipe', 'pipe', 'inherit'],
+    detached: true, // a group of its own: what a script starts ends with it
     env: { ...process.env, TZ: 'UTC' },
   });
   const gone = once(child, 'close');
@@ -58,7 +59,12 @@ export async function foreignShell(
   };
 
   const close = async (): Promise<void> => {
-    child.kill('SIGKILL');
+    try {
+      if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
+    } catch (error) {
+      // all of them had ended
+      if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error;
+    }
     await gone;
   };
   try {

@@ -64,10 +64,14 @@ export async function writeSnapshot(folder: string, picture: Picture): Promise<v
       await turn();
     }
     await handle.sync();
+    await rename(`${path}.tmp`, path);
+  } catch (error) {
+    // on a full disk it would take the room that the log needs
+    await rm(`${path}.tmp`, { force: true }).catch(() => undefined);
+    throw error;
   } finally {
     await handle.close();
   }
-  await rename(`${path}.tmp`, path);
   await syncFolder(folder);
 }
 

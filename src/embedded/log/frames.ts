@@ -15,7 +15,13 @@ export interface FileHead {
   readonly salt: Buffer;
 }
 
-const MARKS: Readonly<Record<FileKind, string>> = { log: 'RCLOG001', snapshot: 'RCSNP001' };
+/** What a file of each kind begins with, in every version; three digits follow, which are its format. */
+const MARKS: Readonly<Record<FileKind, string>> = { log: 'RCLOG', snapshot: 'RCSNP' };
+const FORMAT_AT = 5;
+
+/** What this version writes, and reads. */
+export const FORMAT = 1;
+
 const MARK_BYTES = 8;
 const SALT_BYTES = 8;
 const FRAME_MARK = 0x52434652;
@@ -28,8 +34,9 @@ export function newFileHead(kind: FileKind): FileHead {
   return { kind, salt: randomBytes(SALT_BYTES) };
 }
 
-export function encodeHead({ kind, salt }: FileHead): Buffer {
-  const head = Buffer.concat([Buffer.from(MARKS[kind], 'latin1'), salt, Buffer.alloc(4)]);
+export function encodeHead({ kind, salt }: FileHead, format = FORMAT): Buffer {
+  const mark = `${MARKS[kind]}${String(format).padStart(3, '0')}`;
+  const head = Buffer.concat([Buffer.from(mark, 'latin1'), salt, Buffer.alloc(4)]);
   head.writeUInt32BE(crc32(head.subarray(0, FILE_HEAD_BYTES - 4)), FILE_HEAD_BYTES - 4);
   return head;
 }
@@ -55,6 +62,8 @@ export type FileContent =
     }
   /** Not even the head was finished: nothing was ever written behind it. */
   | { readonly kind: 'unfinished' }
+  /** Whole as far as can be told, and not for this version to read. */
+  | { readonly kind: 'foreign'; readonly format: number }
   | { readonly kind: 'damaged'; readonly atByte: number; readonly what: string };
 
 /** Takes a file apart. Pure. The payloads share memory with `bytes`. */
@@ -64,10 +73,12 @@ export function readFrames(kind: FileKind, bytes: Buffer): FileContent {
     kind,
     salt: Buffer.from(bytes.subarray(MARK_BYTES, MARK_BYTES + SALT_BYTES)),
   };
-  if (!encodeHead(head).equals(bytes.subarray(0, FILE_HEAD_BYTES))) {
+  const format = Number(bytes.toString('latin1', FORMAT_AT, MARK_BYTES));
+  if (!encodeHead(head, format).equals(bytes.subarray(0, FILE_HEAD_BYTES))) {
     if (bytes.length === FILE_HEAD_BYTES) return { kind: 'unfinished' };
     return { kind: 'damaged', atByte: 0, what: `it does not begin as a ${kind} does` };
   }
+  if (format !== FORMAT) return { kind: 'foreign', format };
   const payloads: Buffer[] = [];
   let at = FILE_HEAD_BYTES;
   for (

@@ -146,8 +146,8 @@ export function groupCommit(options: GroupCommitOptions): Journal {
   };
 }
 
-/** What the file was made longer with is given back; it does no harm where that fails. */
+/** What the file was made longer with is given back. Neither does harm where it fails: all that was written is on the disk. */
 async function finish(file: LogFile, wholeBytes: number): Promise<void> {
   await file.truncate(wholeBytes).catch(() => undefined);
-  await file.close();
+  await file.close().catch(() => undefined);
 }

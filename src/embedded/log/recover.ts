@@ -2,7 +2,7 @@ import { errorText, RollcallError } from '../../kernel/errors.ts';
 import { JuteReader } from '../../kernel/jute.ts';
 import { applyChange, type Transaction } from '../change.ts';
 import type { Tree } from '../tree.ts';
-import { type FileContent, type FileHead, type FileKind, readFrames } from './frames.ts';
+import { type FileContent, type FileHead, type FileKind, FORMAT, readFrames } from './frames.ts';
 import { readSnapshot } from './snapshot-codec.ts';
 import { readTransaction } from './transaction-codec.ts';
 
@@ -96,6 +96,12 @@ function whole(
   const content = readFrames(kind, bytes);
   if (content.kind === 'readable') return content;
   if (content.kind === 'damaged') throw damaged(name, content.atByte, content.what);
+  if (content.kind === 'foreign')
+    throw new RollcallError(
+      'ZOOKEEPER_UNAVAILABLE',
+      `${name} is of format ${content.format}, and this version reads format ${FORMAT}: start the version that wrote it`,
+      { details: { file: name } },
+    );
   throw damaged(name, bytes.length, 'it ends too early');
 }
 

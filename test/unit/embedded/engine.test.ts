@@ -67,9 +67,6 @@ function create(client: WireClient, path: string): void {
   });
 }
 
-const later = (): Promise<string> =>
-  new Promise(resolve => void setTimeout(resolve, 30, 'nothing yet'));
-
 test('replies, reads and events wait until what they show is on the disk', async () => {
   const disk = await onADisk();
   await using writer = await disk.client();
@@ -81,11 +78,19 @@ test('replies, reads and events wait until what they show is on the disk', async
   create(writer, '/n');
   await eventually(() => expect(disk.writes).toHaveLength(1));
   reader.send(OP.exists, body => body.string('/n').bool(false));
-  const answers = [writer.next(), reader.next()];
-  expect(await Promise.race([...answers, later()])).toBe('nothing yet');
+  const told: string[] = [];
+  const listening = Object.entries({ writer, reader }).map(async ([who, client]) => {
+    told.push(`the ${who}: ${(await client.next())?.kind}`);
+  });
+  await eventually(async () =>
+    expect(await fourLetterWord(disk.port, 'mntr')).toMatch(/packets_received\t3\n/),
+  );
+  // Asked when all of them were done: an answer to one of them would have come before this one.
+  expect(await fourLetterWord(disk.port, 'ruok')).toBe('imok');
+  expect(told).toEqual([]);
   disk.writes[0]?.resolve();
-  expect((await answers[0])?.kind).toBe('reply');
-  expect((await answers[1])?.kind).toBe('event');
+  await Promise.all(listening);
+  expect(told.toSorted()).toEqual(['the reader: event', 'the writer: reply']);
   expect((await reader.next())?.kind).toBe('reply');
 });
 

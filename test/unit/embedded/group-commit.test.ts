@@ -125,6 +125,7 @@ test('close writes what is left, and does not wait for a disk that takes nothing
 test('a log that has grown is turned over between two writes, at the last zxid that it holds', async () => {
   const next = fakeFile();
   const { file, journal, append, rotations } = setUp(FILE_HEAD_BYTES, next);
+  vi.spyOn(file, 'close').mockRejectedValue(new Error('the old one cannot be closed'));
   for (let count = 0; count < 3; count += 1) {
     append();
     journal.flush();

@@ -152,6 +152,20 @@ test('a flipped bit before the last write refuses the start, and names the file 
   }
 });
 
+test('a file of another format is not taken for a damaged or an unfinished one', () => {
+  const newer = encodeHead(head, 2);
+  for (const bytes of [newer, Buffer.concat([newer, Buffer.from('whatever it holds')])])
+    expect(() => read(log, bytes)).toThrow(
+      expect.objectContaining({
+        code: 'ZOOKEEPER_UNAVAILABLE',
+        message:
+          'log-1 is of format 2, and this version reads format 1: start the version that wrote it',
+      }),
+    );
+  const bytes = encodeHead(newFileHead('snapshot'), 12);
+  expect(() => recover({ name: 'snapshot-1', bytes }, [])).toThrow(/^snapshot-1 is of format 12,/);
+});
+
 test('a flipped bit in the last write is a write that was not finished', () => {
   for (let at = ends.at(-2) ?? 0; at < log.length; at += 1) {
     const bytes = Buffer.from(log);

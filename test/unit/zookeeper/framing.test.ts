@@ -1,5 +1,6 @@
 import { afterEach, expect, test, vi } from 'vitest';
 import { frameSplitter } from '../../../src/kernel/framing.ts';
+import { collectGarbage } from '../../support/collect-garbage.ts';
 
 afterEach(() => {
   vi.restoreAllMocks();
@@ -50,6 +51,22 @@ test('no byte is copied twice: a long answer costs what it weighs', () => {
   expect(frame?.length).toBe(chunkBytes * chunks);
   expect(copiedBytes).toBeLessThanOrEqual(stream.length);
   expect(concat.mock.calls.length).toBe(0);
+});
+
+test('half a frame that came a byte at a time is not kept byte by byte', async () => {
+  const body = Buffer.from(Array.from({ length: 100_000 }, (_, index) => index % 251));
+  const splitter = frameSplitter();
+  const chunks = Array.from(framed(body).subarray(0, -1), byte => {
+    const chunk = Buffer.from([byte]);
+    splitter.push(chunk);
+    splitter.next();
+    return new WeakRef(chunk);
+  });
+  await collectGarbage();
+  const kept = chunks.filter(chunk => chunk.deref() !== undefined);
+  expect(kept.length).toBeLessThan(1_000);
+  splitter.push(body.subarray(-1));
+  expect(splitter.next()).toEqual(body);
 });
 
 test('ten thousand frames in one chunk are not copied at all', () => {
