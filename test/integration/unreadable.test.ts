@@ -27,6 +27,8 @@ test('of a service whose directory may not be read nothing is claimed, least of 
       detail: expect.stringContaining(`${directory} cannot be read`),
     });
   }
+  const stream = await system.get('/v1/watch?service=shop,orders');
+  expect([stream.status, stream.json]).toMatchObject([503, { code: 'VIEW_SYNCING' }]);
   const explained = await system.get('/v1/explain/orders/o-1');
   expect(explained.json).toMatchObject({
     listed: false,

@@ -4,7 +4,7 @@ import type { RouteContext } from '../context.ts';
 import { mount, NoBody, NoParams } from '../operation.ts';
 import { refuse } from '../problem.ts';
 import { IndexInput, ServicesParam } from '../schemas/inputs.ts';
-import { requireComplete } from '../view-answers.ts';
+import { requireComplete, requireReadable } from '../view-answers.ts';
 
 const Query = z.strictObject({
   service: ServicesParam,
@@ -47,6 +47,8 @@ export const watchRoutes: FastifyPluginAsync<RouteContext> = async (app, context
     handle({ query: { service, lastEventId } }, request, reply) {
       const from = resumeFrom(request.headers['last-event-id'], lastEventId);
       const state = requireComplete(view);
+      if (service === undefined) requireReadable(view);
+      else for (const name of service) requireReadable(view, name);
       context.streams.open(reply.raw, {
         services: service === undefined ? undefined : [...new Set(service)],
         resumeFrom: from,
