@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import { errorText, hasCode, isRollcallError } from '../kernel/errors.ts';
+import { errorText, hasCode } from '../kernel/errors.ts';
 import { type FrameSplitter, frameSplitter } from '../kernel/framing.ts';
 import { JuteReader } from '../kernel/jute.ts';
 import { OP, XID } from '../kernel/wire.ts';
@@ -113,7 +113,7 @@ export function openConnection(socket: Socket, id: number, host: Host): Connecti
     received += 1;
     if (op === OP.auth) return authenticate(xid, body);
     if (op === OP.closeSession) {
-      host.endSession(sessionId, connection);
+      host.endSession(sessionId);
       send(bareReply(xid, database.zxid, ERROR.ok));
       return finish();
     }
@@ -143,8 +143,8 @@ export function openConnection(socket: Socket, id: number, host: Host): Connecti
     try {
       work();
     } catch (error) {
-      if (!isRollcallError(error)) logger.error({ remote, error }, 'a request failed');
-      else if (!hasCode(error, 'MALFORMED_PACKET')) throw error;
+      if (!hasCode(error, 'MALFORMED_PACKET'))
+        logger.error({ remote, error: errorText(error) }, 'a request failed');
       destroy(errorText(error));
     }
   };

@@ -31,7 +31,8 @@ export interface Database {
   writeAll(requests: readonly WriteRequest[], caller: Caller): readonly Outcome[];
   /** A request that did not even parse takes a zxid all the same. */
   burn(): void;
-  openSession(sessionId: bigint, timeoutMs: number): void;
+  /** Its id is the zxid at which it is opened: no other has it, before or after. */
+  openSession(timeoutMs: number): bigint;
   /** Ends a session, and its ephemeral nodes with it. */
   closeSession(sessionId: bigint): void;
   /** Deletes the containers and TTL nodes that have had their time; how many. */
@@ -124,8 +125,11 @@ export function database({ tree, zxid: lastZxid, journal, wallMs }: DatabaseOpti
       return outcomes;
     },
     burn: () => runAlone(NO_CHANGES),
-    openSession: (sessionId, timeoutMs) =>
-      runAlone([{ kind: 'open-session', sessionId, timeoutMs }]),
+    openSession(timeoutMs) {
+      const sessionId = BigInt(zxid + 1);
+      runAlone([{ kind: 'open-session', sessionId, timeoutMs }]);
+      return sessionId;
+    },
     closeSession: sessionId => runAlone(decideClose(tree, sessionId)),
     reap() {
       const paths = decideReaping(tree, wallMs());

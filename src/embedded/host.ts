@@ -45,7 +45,7 @@ export interface Host {
   readonly logger: Logger;
   /** Takes up the session that the client names, or gives it a new one; undefined when the one it names is gone. */
   attach(hello: Hello, connection: Connection): Session<Connection> | undefined;
-  endSession(sessionId: bigint, by: Connection): void;
+  endSession(sessionId: bigint): void;
   /** A client has sent something: its session lives on. */
   heard(session: Session<Connection>): void;
   /** The connection has something to send. */

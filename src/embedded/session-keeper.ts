@@ -33,24 +33,14 @@ export interface KeeperOptions {
   readonly wrote: () => void;
 }
 
-/** Ids of 56 bits, above those of an earlier life of this server: they begin with the time. */
-const ID_MASK = 2n ** 56n - 1n;
-
 export function sessionKeeper(options: KeeperOptions): SessionKeeper {
   const { database, fair, limits, tickTimeMs, clock, logger } = options;
   const table = sessions<Connection>(tickTimeMs);
   const sweepEveryMs = Math.max(1, Math.min(500, Math.floor(tickTimeMs / 4)));
-  let lastId = (BigInt(Math.floor(clock.wallMs())) << 16n) & ID_MASK;
-  for (const [id, timeoutMs] of options.known) {
-    table.add(id, timeoutMs, fair.nowMs());
-    if (id > lastId) lastId = id;
-  }
+  for (const [id, timeoutMs] of options.known) table.add(id, timeoutMs, fair.nowMs());
 
-  const open = (timeoutMs: number): Session<Connection> => {
-    lastId += 1n;
-    database.openSession(lastId, timeoutMs);
-    return table.add(lastId, timeoutMs, fair.nowMs());
-  };
+  const open = (timeoutMs: number): Session<Connection> =>
+    table.add(database.openSession(timeoutMs), timeoutMs, fair.nowMs());
 
   const takeUp = (hello: Hello, timeoutMs: number): Session<Connection> | undefined => {
     const session = table.find(hello.sessionId);

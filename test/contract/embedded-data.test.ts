@@ -14,7 +14,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { snapshotName, writeSnapshot } from '../../src/embedded/log/folder.ts';
+import { logName, snapshotName, writeSnapshot } from '../../src/embedded/log/folder.ts';
 import { pictureOf } from '../../src/embedded/log/snapshot-codec.ts';
 import { freshTree } from '../../src/embedded/tree.ts';
 import { startEmbedded } from '../../src/testing/index.ts';
@@ -111,6 +111,18 @@ test('a snapshot that cannot be finished takes no room: what there is of it goes
   await mkdir(join(dataDir, snapshotName(7))); // its name is taken
   await expect(writeSnapshot(dataDir, pictureOf(freshTree(), facts))).rejects.toThrow('EISDIR');
   expect(await readdir(dataDir)).toEqual([snapshotName(7)]);
+});
+
+test('a log that was begun, and could not be removed, does not keep a later start from reading the folder', async () => {
+  for (const path of ['/a', '/b', '/c']) {
+    await using server = await startEmbedded({ dataDir });
+    await using session = await openSession({ servers: server.connectString });
+    expect(await session.exists('/a')).toEqual(path === '/a' ? undefined : expect.anything());
+    await session.create(path);
+    const begunAt = Number(session.lastZxid) - 1; // the log before it went on
+    if (path === '/a') await writeFile(join(dataDir, logName(begunAt)), '');
+  }
+  expect(await files()).toHaveLength(2);
 });
 
 test('a torn tail is cut off and said, again and again', async () => {

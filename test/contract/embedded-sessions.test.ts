@@ -1,5 +1,8 @@
+import { mkdtemp, rm } from 'node:fs/promises';
 import { connect } from 'node:net';
-import { expect, test } from 'vitest';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
 import { OP } from '../../src/kernel/wire.ts';
 import { fourLetterWord, manualClock, startEmbedded } from '../../src/testing/index.ts';
 import { openSession } from '../../src/zookeeper/session.ts';
@@ -68,6 +71,22 @@ test('a session is taken up again with its password, and with no other; its owne
   expect(await again.hello({ sessionId, password })).toMatchObject({ sessionId });
   await owner.ended;
   expect((await exists(again, '/mine'))?.error).toBe(0);
+});
+
+test('who comes back to a session that has ended is not given the session of another, not even when the clock stands still', async () => {
+  const dataDir = await mkdtemp(join(tmpdir(), 'rollcall-sessions-'));
+  onTestFinished(() => rm(dataDir, { recursive: true }));
+  const clock = manualClock();
+  const first = await startEmbedded({ dataDir, clock });
+  await using early = await wireClient(first.connectString);
+  const { sessionId = 0n, password = Buffer.alloc(0) } = (await early.hello()) ?? {};
+  await early.call(OP.closeSession);
+  await first.close();
+  await using second = await startEmbedded({ dataDir, clock });
+  await using late = await wireClient(second.connectString);
+  expect((await late.hello())?.sessionId).not.toBe(sessionId);
+  await using back = await wireClient(second.connectString);
+  expect(await back.hello({ sessionId, password })).toMatchObject({ sessionId: 0n });
 });
 
 test('after a restart in memory only, a client hears that its session is gone', async () => {

@@ -2,7 +2,7 @@ import { errorText, RollcallError } from '../../kernel/errors.ts';
 import { JuteReader } from '../../kernel/jute.ts';
 import { applyChange, type Transaction } from '../change.ts';
 import type { Tree } from '../tree.ts';
-import { type FileContent, type FileHead, type FileKind, FORMAT, readFrames } from './frames.ts';
+import { type FileContent, type FileHead, FORMAT, readFrames } from './frames.ts';
 import { readSnapshot } from './snapshot-codec.ts';
 import { readTransaction } from './transaction-codec.ts';
 
@@ -16,10 +16,12 @@ export interface Recovered {
   readonly zxid: number;
   readonly secret: Buffer;
   readonly sessions: Map<bigint, number>;
-  /** The last log: how much of it is whole, and how to go on with it; undefined when it must be begun anew. */
+  /** The last log: how much of it is whole, and how to go on with it; undefined when one must be begun. */
   readonly lastLog:
     | { readonly name: string; readonly head: FileHead; readonly wholeBytes: number }
     | undefined;
+  /** A log after it of which not even the head was finished: nothing was ever written to it, and it must go. */
+  readonly unfinished: string | undefined;
   /** Bytes of a write that was never finished, at the end of the last log. Nobody was told of it. */
   readonly tornBytes: number;
 }
@@ -31,7 +33,7 @@ export interface Recovered {
  * read. It is never passed over: the nodes of others would vanish.
  */
 export function recover(snapshot: NamedBytes, logs: readonly NamedBytes[]): Recovered {
-  const content = whole('snapshot', snapshot);
+  const content = whole(snapshot, readFrames('snapshot', snapshot.bytes));
   if (content.tornBytes > 0) throw damaged(snapshot.name, content.wholeBytes, 'it ends too early');
   const state = parsed(snapshot.name, content.payloads.length, () =>
     readSnapshot(content.payloads),
@@ -39,14 +41,12 @@ export function recover(snapshot: NamedBytes, logs: readonly NamedBytes[]): Reco
   let { zxid } = state;
   let lastLog: Recovered['lastLog'];
   let tornBytes = 0;
-  for (const [index, log] of logs.entries()) {
-    const isLast = index === logs.length - 1;
-    const read = readFrames('log', log.bytes);
-    if (read.kind === 'unfinished' && isLast) {
-      lastLog = undefined;
-      break;
-    }
-    const frames = whole('log', log);
+  const contents = logs.map(log => ({ log, read: readFrames('log', log.bytes) }));
+  // the log before it was never ended for it: that one is gone on with
+  const unfinished = contents.at(-1)?.read.kind === 'unfinished' ? contents.pop() : undefined;
+  for (const [index, { log, read }] of contents.entries()) {
+    const isLast = index === contents.length - 1;
+    const frames = whole(log, read);
     if (frames.tornBytes > 0 && !isLast)
       throw damaged(log.name, frames.wholeBytes, 'it ends too early, and a later log follows');
     for (const payload of frames.payloads)
@@ -54,7 +54,7 @@ export function recover(snapshot: NamedBytes, logs: readonly NamedBytes[]): Reco
     lastLog = { name: log.name, head: frames.head, wholeBytes: frames.wholeBytes };
     ({ tornBytes } = frames);
   }
-  return { ...state, zxid, lastLog, tornBytes };
+  return { ...state, zxid, lastLog, unfinished: unfinished?.log.name, tornBytes };
 }
 
 function replay(
@@ -90,10 +90,9 @@ function replayOne(
 }
 
 function whole(
-  kind: FileKind,
   { name, bytes }: NamedBytes,
+  content: FileContent,
 ): Extract<FileContent, { kind: 'readable' }> {
-  const content = readFrames(kind, bytes);
   if (content.kind === 'readable') return content;
   if (content.kind === 'damaged') throw damaged(name, content.atByte, content.what);
   if (content.kind === 'foreign')

@@ -59,7 +59,8 @@ async function readStore(folder: string, { clock, logger }: StoreSettings): Prom
   const zxid = firstZxid(clock.wallMs());
   const fresh = { zxid, tree: freshTree(), secret: randomBytes(SECRET_BYTES), sessions: new Map() };
   await writeSnapshot(folder, pictureOf(fresh.tree, fresh));
-  return { ...fresh, snapshotZxid: zxid, lastLog: undefined, tornBytes: 0 };
+  const none = { lastLog: undefined, unfinished: undefined, tornBytes: 0 };
+  return { ...fresh, ...none, snapshotZxid: zxid };
 }
 
 function recovered(
@@ -81,14 +82,13 @@ interface OpenLog {
 }
 
 async function openLog(folder: string, known: Known): Promise<OpenLog> {
-  const { lastLog } = known;
+  const { lastLog, unfinished } = known;
+  if (unfinished !== undefined) await rm(unfinished);
   if (lastLog !== undefined) {
     const { name, head, wholeBytes } = lastLog;
     return { file: await resumeLog(name, head, wholeBytes), wholeBytes };
   }
-  const path = join(folder, logName(known.zxid));
-  await rm(path, { force: true });
-  const file = await createLog(folder, path);
+  const file = await createLog(folder, join(folder, logName(known.zxid)));
   return { file, wholeBytes: FILE_HEAD_BYTES };
 }
 
