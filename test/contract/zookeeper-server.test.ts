@@ -60,7 +60,8 @@ realOnly('it is about starting real ones')(
     const server = first(zookeeper.servers);
     const ask = (word: FourLetterWord): Promise<string> => fourLetterWord(server.port, word, 200);
     server.freeze();
-    await expect(ask('ruok')).rejects.toMatchObject({ code: 'TIMEOUT' });
+    // The signal takes its time to reach every thread.
+    await eventually(() => expect(ask('ruok')).rejects.toMatchObject({ code: 'TIMEOUT' }));
     server.thaw();
     await eventually(async () => expect(await ask('ruok')).toBe('imok'));
     server.freeze();

@@ -15,6 +15,8 @@ const SERVICES = ['orders', 'payments', 'stock'];
 const WRITERS = 3;
 /** So often each client has gone from one replica to the other at the end. A busy machine moves fewer times in as many writes. */
 const MOVES = 25;
+/** A quick server takes many writes while a client moves once. */
+const MOST_STEPS = 50_000;
 const where = layout();
 
 /** What is compared of a provider, whoever tells of it. */
@@ -88,7 +90,7 @@ async function write(told: Stage, name: string, steps: number): Promise<void> {
     const created = await session.create(path, bytes(id, service), options);
     alive.push({ path: created.path, id, service });
   };
-  for (let step = 0; step < steps || (step < 10 * steps && !haveMoved(told)); step += 1) {
+  for (let step = 0; step < steps || (step < MOST_STEPS && !haveMoved(told)); step += 1) {
     const chosen = alive[Math.floor(random() * alive.length)];
     const dice = random();
     if (chosen === undefined || (dice < 0.35 && alive.length < 30)) {

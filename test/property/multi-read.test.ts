@@ -127,10 +127,11 @@ test('siblings are what each of them is when it is read alone, the large and the
         small.reduce((newest, { stat }) => (pick(stat) > newest ? pick(stat) : newest), 0n);
       expect(found.nodes.map(({ path }) => path)).toEqual(small.map(({ name }) => `/d/${name}`));
       for (const [index, node] of found.nodes.entries()) {
-        const { data = Buffer.of(), stat } = small[index] ?? {};
-        expect(node.content.toString('utf8')).toBe(data.toString('utf8'));
-        expect(bytesOf(node.content).equals(data)).toBe(true);
-        if (stat !== undefined) expect(fieldsOf(node)).toEqual(copyOf(stat));
+        const written = small[index];
+        if (written === undefined) throw new Error(`${node.path} was not written`);
+        expect(node.content.toString('utf8')).toBe(written.data.toString('utf8'));
+        expect(bytesOf(node.content).equals(written.data)).toBe(true);
+        expect(fieldsOf(node)).toEqual(copyOf(written.stat));
       }
       expect(found.parents).toEqual(found.nodes.filter(({ numChildren }) => numChildren > 0));
       expect(found.dataBytes).toBe(small.reduce((sum, { data }) => sum + data.length, 0));
