@@ -53,6 +53,8 @@ interface Stage {
   readonly random: () => number;
   /** How often each client has moved so far. */
   readonly moves: Map<symbol, number>;
+  /** How often the slowest client had moved when the link was last broken. */
+  readonly broken: { moves: number };
 }
 
 async function stage(seed: number): Promise<Stage> {
@@ -66,10 +68,23 @@ async function stage(seed: number): Promise<Stage> {
   const protection = { enabled: false };
   const a = await startSystem(servers, { id: 'a', protection });
   const b = await startSystem(late, { id: 'b', protection });
-  return { servers, replicas: [a, b], link, random: seededRandom(seed), moves: new Map() };
+  const random = seededRandom(seed);
+  return { servers, replicas: [a, b], link, random, moves: new Map(), broken: { moves: 0 } };
 }
 
 const haveMoved = ({ moves }: Stage): boolean => [...moves.values()].every(count => count > MOVES);
+
+/**
+ * Breaks the link, mostly once every client has moved since it was last broken: a quick server takes so many writes in that time that
+ * the replica would be cut off before it ever comes to itself. Now and then sooner, in the middle of its reading.
+ */
+function breakLink({ replicas: [, late], link, moves, random, broken }: Stage): void {
+  const fewest = Math.min(...moves.values());
+  const isWell = late.aggregator.view.state.kind === 'live' && fewest > broken.moves;
+  if (!isWell && random() > 0.05) return;
+  broken.moves = fewest;
+  link.dropConnections();
+}
 
 /**
  * Joins, changes, replaces and takes away providers of its own, one after the other: in so many steps at least, and until every client
@@ -103,7 +118,7 @@ async function write(told: Stage, name: string, steps: number): Promise<void> {
       if (dice > 0.9) await join(chosen.id, chosen.service);
     }
     if (random() < 0.01) link.delay(Math.floor(random() * 60));
-    if (random() < 0.002) link.dropConnections();
+    if (random() < 0.002) breakLink(told);
   }
 }
 
