@@ -13,10 +13,12 @@ import {
   type ProtectionSettings,
 } from '../registry/index.ts';
 import {
+  type MirrorBatch,
   mirrorMetrics,
   type MirrorStrategy,
   openMirror,
   type Session,
+  type ZnodePath,
 } from '../zookeeper/index.ts';
 import { causes, mayBeGone } from './causes.ts';
 import { chronicle } from './chronicle.ts';
@@ -130,6 +132,7 @@ export async function openAggregator(options: AggregatorOptions): Promise<Aggreg
     sliceMs: SLICE_MS,
     onBegin(batch) {
       chronicler.apply(batch);
+      if (isBelow(where.services, batch)) return undefined;
       const topics: ('derived' | 'members')[] = [];
       if (derived.apply(batch)) topics.push('derived');
       if (members.apply(batch)) topics.push('members');
@@ -217,4 +220,11 @@ export async function openAggregator(options: AggregatorOptions): Promise<Aggreg
 /** A part in each turn of the event loop, as long as there is more. */
 async function inParts(some: () => boolean): Promise<void> {
   while (some()) await turn();
+}
+
+/** Whether all that it tells of is: so it is of almost every batch. */
+function isBelow(directory: ZnodePath, { changes }: MirrorBatch): boolean {
+  return changes.every(change =>
+    (change.kind === 'filled' ? change.path : change.node.parent).startsWith(directory),
+  );
 }

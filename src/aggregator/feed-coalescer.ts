@@ -62,7 +62,8 @@ interface Window {
   /** undefined: nothing is to be told. */
   mark: bigint | undefined;
   eventAtMs: number | undefined;
-  /** Runs while what comes in has to wait. */
+  /** What comes in has to wait for its end. */
+  isOpen: boolean;
   timer: Timer | undefined;
 }
 
@@ -82,6 +83,7 @@ export function feedCoalescer(parts: FeedCoalescerParts): FeedCoalescer {
       unseen: false,
       mark: undefined,
       eventAtMs: undefined,
+      isOpen: false,
       timer: undefined,
     };
     windows.set(service, made);
@@ -108,23 +110,30 @@ export function feedCoalescer(parts: FeedCoalescerParts): FeedCoalescer {
     return { service, eventAtMs, changes, suspects, unseen };
   };
 
-  /** What comes in from now on waits for the end of the window. */
-  const open = (window: Window): void => {
-    window.timer =
-      windowMs > 0 ? clock.after(windowMs, () => end(window), { unref: true }) : undefined;
-    if (window.timer === undefined) windows.delete(window.service);
+  /** Sets the end of a window that was opened. */
+  const wind = (window: Window): void => {
+    window.timer = clock.after(windowMs, () => end(window), { unref: true });
   };
 
   const end = (window: Window): void => {
+    window.isOpen = false;
     window.timer = undefined;
     if (dirty.has(window)) tellAll([window]);
     else windows.delete(window.service);
   };
 
+  /** What comes in from now on waits for the end of its window. The telling itself does not wait for timers to be set. */
   const tellAll = (ready: readonly Window[]): void => {
     const folded = ready.map(fold);
-    for (const window of ready) open(window);
-    parts.tell(folded);
+    for (const window of ready) {
+      window.isOpen = windowMs > 0;
+      if (!window.isOpen) windows.delete(window.service);
+    }
+    try {
+      parts.tell(folded);
+    } finally {
+      for (const window of ready) if (windows.get(window.service) === window) wind(window);
+    }
   };
 
   return {
@@ -143,7 +152,7 @@ export function feedCoalescer(parts: FeedCoalescerParts): FeedCoalescer {
       for (const service of unseen) soil(service, mark, eventAtMs).unseen = true;
     },
     flush() {
-      const ready = [...dirty].filter(({ timer }) => timer === undefined);
+      const ready = [...dirty].filter(({ isOpen }) => !isOpen);
       if (ready.length > 0) tellAll(ready);
     },
     mark() {

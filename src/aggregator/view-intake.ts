@@ -267,6 +267,7 @@ export function viewIntake(parts: ViewIntakeParts): ViewIntake {
     const within = change.kind === 'filled' ? spot.within(change.path) : undefined;
     if (change.kind === 'filled' && within?.kind === 'provider')
       return providers(within.service, change, step, touched);
+    if (change.kind !== 'filled') return take(spot.of(change.node), change, step, touched);
     for (const each of nodeChanges([change])) take(spot.of(each.node), each, step, touched);
   };
 }

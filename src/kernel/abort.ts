@@ -41,14 +41,37 @@ export function abortable<T>(work: Promise<T>, signal: AbortSignal | undefined):
   });
 }
 
-/** Calls `undo` when `signal` aborts (at once if it has); the returned function takes the listener away again. */
+/** What is to be undone when a signal aborts. */
+const undoings = new WeakMap<AbortSignal, Set<{ readonly undo: () => void }>>();
+
+/**
+ * Calls `undo` when `signal` aborts (at once if it has); the returned function takes it back. `undo` must not throw.
+ *
+ * The signal itself has one listener, however many wait for it: every request to ZooKeeper comes and goes here, and an event target
+ * takes longer for that than the request for being encoded.
+ */
 export function onAbort(signal: AbortSignal, undo: () => void): () => void {
   if (signal.aborted) {
     undo();
     return () => undefined;
   }
-  signal.addEventListener('abort', undo, { once: true });
-  return () => signal.removeEventListener('abort', undo);
+  const waiting = undoings.get(signal) ?? listenOnce(signal);
+  const entry = { undo };
+  waiting.add(entry);
+  return () => void waiting.delete(entry);
+}
+
+function listenOnce(signal: AbortSignal): Set<{ readonly undo: () => void }> {
+  const waiting = new Set<{ readonly undo: () => void }>();
+  undoings.set(signal, waiting);
+  const undoAll = (): void => {
+    for (const entry of waiting) {
+      waiting.delete(entry);
+      entry.undo();
+    }
+  };
+  signal.addEventListener('abort', undoAll, { once: true });
+  return waiting;
 }
 
 export function abortedError(what: string): RollcallError {

@@ -42,7 +42,7 @@ export function openLink(options: LinkOptions, handlers: LinkHandlers): Link {
   const socket = dial(options);
   const splitter = frameSplitter();
   let ended = false;
-  let corked = false;
+  let hasWritten = false;
 
   const end = (error: RollcallError): void => {
     if (ended) return;
@@ -56,7 +56,10 @@ export function openLink(options: LinkOptions, handlers: LinkHandlers): Link {
     try {
       for (let count = 1; !ended; count += 1) {
         const frame = splitter.next();
-        if (frame === undefined) return void socket.resume();
+        if (frame === undefined) {
+          if (socket.isPaused()) socket.resume();
+          return;
+        }
         handlers.frame(frame);
         if (
           count < SLICE_FRAMES &&
@@ -76,8 +79,8 @@ export function openLink(options: LinkOptions, handlers: LinkHandlers): Link {
     }
   };
 
-  const uncork = (): void => {
-    corked = false;
+  const endTurn = (): void => {
+    hasWritten = false;
     socket.uncork();
   };
 
@@ -95,12 +98,12 @@ export function openLink(options: LinkOptions, handlers: LinkHandlers): Link {
     address,
     write(frame) {
       if (ended) return;
-      if (!corked) {
-        corked = true;
-        socket.cork();
-        process.nextTick(uncork);
-      }
       socket.write(frame);
+      if (hasWritten) return;
+      // The first is on its way while the rest of the turn goes on; what follows in this turn goes out together at its end.
+      hasWritten = true;
+      socket.cork();
+      process.nextTick(endTurn);
     },
     destroy: end,
   };

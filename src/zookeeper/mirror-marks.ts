@@ -15,36 +15,42 @@ export interface MarkBag {
  * and only after the last of the smallest was taken out.
  */
 export function markBag(): MarkBag {
-  const counts = new Map<bigint, number>();
-  let smallest: bigint | undefined;
-  let known = true;
-  return {
-    get size() {
-      return counts.size;
-    },
-    add(mark) {
-      counts.set(mark, (counts.get(mark) ?? 0) + 1);
-      if (known && (smallest === undefined || mark < smallest)) smallest = mark;
-    },
-    remove(mark) {
-      const count = counts.get(mark);
-      if (count === undefined) return;
-      if (count > 1) {
-        counts.set(mark, count - 1);
-        return;
-      }
-      counts.delete(mark);
-      if (mark === smallest) known = false;
-    },
-    min() {
-      if (known) return smallest;
-      smallest = undefined;
-      for (const mark of counts.keys())
-        if (smallest === undefined || mark < smallest) smallest = mark;
-      known = true;
-      return smallest;
-    },
-  };
+  return new Bag();
+}
+
+/** A class: every change that is noted fills one for each of its ancestors. */
+class Bag implements MarkBag {
+  private readonly counts = new Map<bigint, number>();
+  private smallest: bigint | undefined;
+  private known = true;
+
+  get size(): number {
+    return this.counts.size;
+  }
+
+  add(mark: bigint): void {
+    const { counts, smallest } = this;
+    counts.set(mark, (counts.get(mark) ?? 0) + 1);
+    if (this.known && (smallest === undefined || mark < smallest)) this.smallest = mark;
+  }
+
+  remove(mark: bigint): void {
+    const { counts } = this;
+    const count = counts.get(mark);
+    if (count === undefined) return;
+    if (count > 1) {
+      counts.set(mark, count - 1);
+      return;
+    }
+    counts.delete(mark);
+    if (mark === this.smallest) this.known = false;
+  }
+
+  min(): bigint | undefined {
+    if (!this.known) this.smallest = smallestOf(this.counts.keys());
+    this.known = true;
+    return this.smallest;
+  }
 }
 
 /** Marks of paths, with the smallest at or below any prefix. */
@@ -84,6 +90,7 @@ export function pathMarks(roots: readonly ZnodePath[]): PathMarks {
       });
     },
     min(prefix) {
+      if (bags.size === 0) return undefined; // as almost always, and often asked
       const own = bags.get(prefix)?.min();
       if (own !== undefined) return own;
       return smallestOf(
@@ -93,7 +100,7 @@ export function pathMarks(roots: readonly ZnodePath[]): PathMarks {
   };
 }
 
-function smallestOf(marks: readonly (bigint | undefined)[]): bigint | undefined {
+function smallestOf(marks: Iterable<bigint | undefined>): bigint | undefined {
   let smallest: bigint | undefined;
   for (const mark of marks) {
     if (mark !== undefined && (smallest === undefined || mark < smallest)) smallest = mark;

@@ -14,8 +14,10 @@ const BATCH_NOTES = 500;
 
 /** Reads what events announced: at once when little is under way, together when much has come in. */
 export interface MirrorPump {
-  /** Something was noted. Reads begin when the events that came with it have been noted too. */
+  /** Something was noted. Reads begin when what is noted in the same turn has been noted too. */
   wake(): void;
+  /** An event was noted. Its read begins at once when nothing is under way; those that come with it are read together. */
+  heard(): void;
   /** After a re-read the copy is complete: reads go on until `signal` aborts. What was under way before must have ended. */
   resume(strategy: WatchStrategy, signal: AbortSignal): void;
   /** Resolves when no read is under way. */
@@ -117,6 +119,10 @@ export function mirrorPump(parts: MirrorParts, settled: () => void): MirrorPump 
 
   return {
     wake,
+    heard() {
+      if (flights.size === 0 && !awake) dispatch();
+      else wake();
+    },
     resume(strategy, signal) {
       running = { strategy, signal };
       retry?.cancel();

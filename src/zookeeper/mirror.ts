@@ -82,7 +82,7 @@ export function openMirrorWith(
       reason: 'watch',
       dataChanged: event.type === 'data-changed',
     });
-    pump.wake();
+    pump.heard();
   };
 
   const sync = mirrorSync(parts, sink, {
