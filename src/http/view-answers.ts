@@ -67,11 +67,19 @@ export function requireComplete(view: View): ViewState {
 
 /** @throws RollcallError VIEW_SYNCING when nothing is known of the service: an empty list would be taken for the truth. */
 export function requireReadable(view: View, service?: string): void {
-  const why = view.unreadable(service);
+  refuseUnread(service ?? 'any service', view.unreadable(service));
+}
+
+/** The same of those who depend on it. */
+export function requireConsumers(view: View, service?: string): void {
+  refuseUnread(`who depends on ${service ?? 'whom'}`, view.unreadableConsumers(service));
+}
+
+function refuseUnread(what: string, why: string | undefined): void {
   if (why === undefined) return;
   throw new RollcallError(
     'VIEW_SYNCING',
-    `nothing is known of ${service ?? 'any service'}: ${why}; give the daemon the right to read it, or ask another replica`,
+    `nothing is known of ${what}: ${why}; give the daemon the right to read it, or ask another replica`,
   );
 }
 
