@@ -70,6 +70,8 @@ export function feedSubscriber(parts: FeedSubscriberParts): FeedSubscriber {
    * here. undefined: it began here.
    */
   let givenHere: Set<string> | undefined;
+  /** Services of which nothing is known, because they cannot be read: an empty snapshot would be taken for the truth. */
+  const unread = new Set<string>();
   let lastId = 0n;
   let blocked: Timer | undefined;
   let isBlocked = false;
@@ -99,6 +101,7 @@ export function feedSubscriber(parts: FeedSubscriberParts): FeedSubscriber {
   const startPlan = (made: Omit<Plan, 'id'>): void => {
     cursor = log.next;
     aheadOfLog.clear();
+    unread.clear();
     plan = { ...made, id: parts.streamId() };
     lastId = made.knows;
   };
@@ -128,6 +131,10 @@ export function feedSubscriber(parts: FeedSubscriberParts): FeedSubscriber {
     const missed: FeedEvent[] = [];
     const snapshots: string[] = [];
     for (const name of names ?? view.knownServices()) {
+      if (view.unreadable(name) !== undefined) {
+        snapshots.push(name);
+        continue;
+      }
       const what = view.resume(name, from);
       if (what.kind === 'snapshot') snapshots.push(name);
       else {
@@ -160,9 +167,16 @@ export function feedSubscriber(parts: FeedSubscriberParts): FeedSubscriber {
     begun = true;
   };
 
+  const isRead = (name: string): boolean => {
+    if (view.unreadable(name) === undefined) return true;
+    unread.add(name);
+    return false;
+  };
+
   /** All of a service as it is now. What is in the log already is older. */
   const give = (name: string): Extract<FeedEvent, { readonly type: 'snapshot' }> => {
     givenHere?.add(name);
+    unread.delete(name);
     if (log.next > cursor) aheadOfLog.set(name, log.next);
     return events.whole(view.service(name));
   };
@@ -177,6 +191,7 @@ export function feedSubscriber(parts: FeedSubscriberParts): FeedSubscriber {
     ) {
       const name = from.snapshots.pop();
       if (name === undefined) break;
+      if (!isRead(name)) continue;
       const event = give(name);
       providers += event.providers.length;
       batch.push(event);
@@ -215,6 +230,9 @@ export function feedSubscriber(parts: FeedSubscriberParts): FeedSubscriber {
     return may.filter(name => givenHere?.has(name) !== true);
   };
 
+  const readNow = (): readonly string[] =>
+    unread.size === 0 ? [] : [...unread].filter(name => view.unreadable(name) === undefined);
+
   const follow = (): boolean => {
     if (cursor < log.first) {
       beginAnew('too-far-behind');
@@ -226,8 +244,8 @@ export function feedSubscriber(parts: FeedSubscriberParts): FeedSubscriber {
       beginAnew('history-too-short');
       return true;
     }
-    const given = unseenServices(entry).map(give);
-    const batch = given.length === 0 ? news(entry) : [...given, ...news(entry)];
+    const given = new Set([...readNow(), ...unseenServices(entry).filter(isRead)]);
+    const batch = given.size === 0 ? news(entry) : [...Array.from(given, give), ...news(entry)];
     cursor += 1;
     if (cursor >= log.next) aheadOfLog.clear();
     const isOnlyId = entry.batch.events.length === 0;

@@ -115,6 +115,8 @@ export interface View {
    * either. undefined: what `service` says is so. An empty list would be taken for the truth. Without a name: of all services.
    */
   unreadable(service?: string): string | undefined;
+  /** The same of its consumers. Without a name: why there seem to be none of any service. */
+  unreadableConsumers(service?: string): string | undefined;
   services(): ServicesSnapshot;
   consumers(service: string): ConsumersSnapshot;
   topology(): TopologySnapshot;

@@ -13,6 +13,7 @@ import type { ServiceEntry } from './service-entry.ts';
 import type { ServiceState, Step } from './service-state.ts';
 import type { ServiceTable } from './service-table.ts';
 import { type Spot, spots } from './spots.ts';
+import type { ViewDoubts } from './view-doubts.ts';
 
 /** What a change of the mirror concerned. */
 export interface Touched {
@@ -28,6 +29,8 @@ export interface ViewIntakeParts {
   readonly where: Layout;
   readonly table: ServiceTable;
   readonly onRejected: (reason: RejectReason) => void;
+  /** Told before something is taken into a list. */
+  readonly grows: ViewDoubts['grows'];
 }
 
 /** Takes one change of the mirror into the table of services. */
@@ -37,7 +40,7 @@ export type ViewIntake = (change: MirrorChange, step: Step, touched: Touched) =>
 const MAX_DETAIL = 300;
 
 export function viewIntake(parts: ViewIntakeParts): ViewIntake {
-  const { table, onRejected } = parts;
+  const { table, onRejected, grows } = parts;
   const spot = spots(parts.where);
 
   /** Providers of one service come one after another. */
@@ -61,6 +64,7 @@ export function viewIntake(parts: ViewIntakeParts): ViewIntake {
       return;
     }
     const isNew = change.previous === undefined;
+    if (state.listed.size === 0) grows({ of: 'providers', service });
     if (isNew) state.memory.ledgers.providers.joined(node.czxid);
     state.memory.index.saw(node.mzxid);
     const claim = claimIn(state, service, node, change.data, step);
@@ -94,6 +98,7 @@ export function viewIntake(parts: ViewIntakeParts): ViewIntake {
     touched: Touched,
   ): void => {
     const { state } = touch(service, touched);
+    if (state.listed.size === 0) grows({ of: 'providers', service });
     state.memory.ledgers.providers.joined(czxid);
     state.memory.index.saw(mzxid);
     const claims: ProviderClaim[] = [];
@@ -143,6 +148,7 @@ export function viewIntake(parts: ViewIntakeParts): ViewIntake {
     const { consumers } = touch(service, touched);
     touched.consumers = true;
     if (change.kind === 'gone') return void consumers.remove(change.node.path);
+    if (consumers.size === 0) grows({ of: 'consumers', service });
     consumers.index.saw(change.node.mzxid);
     const parsed = readConsumer(change.data);
     if (parsed.ok) return consumers.put(change.node, parsed.record);
@@ -168,6 +174,7 @@ export function viewIntake(parts: ViewIntakeParts): ViewIntake {
     }
     switch (spot.kind) {
       case 'service':
+        if (!isGone && !entry.present) grows({ of: 'services' });
         if (isGone) table.went(entry);
         else table.appeared(entry);
         // Services that went before may be forgotten by now.

@@ -18,12 +18,12 @@ import { serviceState, type Step } from './service-state.ts';
 import { serviceTable } from './service-table.ts';
 import type { ViewTransition } from './transitions.ts';
 import { viewIndexes } from './view-indexes.ts';
+import { viewDoubts } from './view-doubts.ts';
 import { type Inspection, inspect } from './view-inspection.ts';
 import { type Touched, viewIntake } from './view-intake.ts';
 import { viewListeners } from './view-listeners.ts';
 import { gathering, type Gathering, type Occasion, type ViewNotice } from './view-notice.ts';
 import { viewTrust } from './view-trust.ts';
-import { whyUnreadable } from './why-unreadable.ts';
 
 export interface ViewOptions {
   readonly where: Layout;
@@ -85,8 +85,6 @@ export function openView(options: ViewOptions): LiveView {
   /** Which run of `prepare` goes on; the others have ended. */
   let decoding = 0;
   let followed = false;
-  /** What was untrusted when batches came of which something waits. */
-  let doubted: Mirror['untrusted'] | undefined;
   let servicesSnapshot: ServicesSnapshot | undefined;
   let topologySnapshot: TopologySnapshot | undefined;
 
@@ -118,7 +116,8 @@ export function openView(options: ViewOptions): LiveView {
     watermark,
     applyingMark: () => queue.mark(),
   });
-  const take = viewIntake({ where, table, onRejected: options.onRejected });
+  const doubts = viewDoubts({ where, mirror, table });
+  const take = viewIntake({ where, table, onRejected: options.onRejected, grows: doubts.grows });
 
   const nothingTouched = (): Touched => ({
     services: new Set(),
@@ -218,7 +217,7 @@ export function openView(options: ViewOptions): LiveView {
     apply: change => take(change, step, touched),
     slice(batch, done) {
       settle(batch);
-      if (queue.mark() === undefined) doubted = undefined;
+      if (queue.mark() === undefined) doubts.applied();
       step = { ...step, into: step.into === undefined ? undefined : gathered };
       if (done) moved();
     },
@@ -241,6 +240,7 @@ export function openView(options: ViewOptions): LiveView {
 
   /** The watermark, the pending marks or the mirror's state may have moved. */
   const moved = (): void => {
+    doubts.settle();
     if (isFirstReading()) return;
     const done = nothingTouched();
     advance(done);
@@ -285,9 +285,7 @@ export function openView(options: ViewOptions): LiveView {
     mirror.onBatch(batch => {
       hasBatch = true;
       for (const part of partsOf(batch)) queue.push(part);
-      // What it brings may be trusted before it is applied here.
-      if (queue.mark() !== undefined && mirror.untrusted.size > 0)
-        doubted = new Map([...(doubted ?? []), ...mirror.untrusted]);
+      doubts.delivered(queue.mark() !== undefined);
     }),
     mirror.onState(() => moved()),
     mirror.onWatermark(() => moved()),
@@ -304,16 +302,12 @@ export function openView(options: ViewOptions): LiveView {
     },
     service: name => table.get(name)?.state.snapshot() ?? table.absent(name, indexes.markOf(name)),
     has: name => table.get(name)?.present === true,
-    unreadable(name) {
-      if (mirror.untrusted.size === 0 && doubted === undefined) return undefined;
-      const known = [mirror.untrusted, ...(doubted === undefined ? [] : [doubted])];
-      if (name === undefined) {
-        const isKnown = [...table.entries()].some(({ present }) => present);
-        return isKnown ? undefined : whyUnreadable(known, [where.services]);
-      }
-      if ((table.get(name)?.state.listed.size ?? 0) > 0) return undefined;
-      return whyUnreadable(known, [where.services, where.service(name), where.providers(name)]);
-    },
+    unreadable: name =>
+      doubts.about(name === undefined ? { of: 'services' } : { of: 'providers', service: name }),
+    unreadableConsumers: name =>
+      name === undefined
+        ? doubts.aboutTopology()
+        : doubts.about({ of: 'consumers', service: name }),
     services: () => (servicesSnapshot ??= listOf(indexes.services, table.entries())),
     consumers(name) {
       const known = table.get(name)?.consumers.snapshot();

@@ -9,6 +9,7 @@ import { createAccess, type OpenWrites } from './access.ts';
 import type { RouteContext } from './context.ts';
 import { errorHandling, installErrorHandling } from './errors.ts';
 import { httpMetrics } from './http-metrics.ts';
+import { longLists } from './long-lists.ts';
 import { createLifecycle, type Lifecycle } from './lifecycle.ts';
 import { createCatalog } from './operation.ts';
 import { createPolls } from './polls.ts';
@@ -169,6 +170,7 @@ export function buildApp(options: AppOptions): FastifyInstance {
   const context: RouteContext = {
     aggregator,
     answers: createViewAnswers(aggregator.view, polls, metrics),
+    longLists: longLists(clock),
     streams,
     catalog,
     access: createAccess({ tokens: options.tokens, openWrites: options.openWrites ?? 'nobody' }),

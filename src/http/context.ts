@@ -4,6 +4,7 @@ import type { Random } from '../kernel/random.ts';
 import type { Access } from './access.ts';
 import type { HttpMetrics } from './http-metrics.ts';
 import type { Lifecycle } from './lifecycle.ts';
+import type { LongLists } from './long-lists.ts';
 import type { Catalog } from './operation.ts';
 import type { Streams } from './streams.ts';
 import type { ViewAnswers } from './view-answers.ts';
@@ -12,6 +13,7 @@ import type { ViewAnswers } from './view-answers.ts';
 export interface RouteContext {
   readonly aggregator: AggregatorPort;
   readonly answers: ViewAnswers;
+  readonly longLists: LongLists;
   readonly streams: Streams;
   readonly catalog: Catalog;
   readonly access: Access;

@@ -17,6 +17,8 @@ export interface PollQuery {
 /** Something in the view that can be asked for, and waited for. */
 export interface ViewSource {
   readonly read: () => Encoded;
+  /** Makes ready, in parts, what would take `read` long; undefined: there is nothing. */
+  readonly prepare?: () => Promise<void> | undefined;
   /** Calls `wake` when what `read` answers may be another one; the returned function ends that. */
   readonly subscribe: (wake: () => void) => () => void;
   /** Throws when there is nothing to be answered; asked once the wait is over. */
@@ -47,7 +49,8 @@ export interface ViewAnswers {
     request: FastifyRequest,
     reply: FastifyReply,
     make: () => { readonly json: string; readonly index?: bigint },
-  ): FastifyReply;
+    prepare?: () => Promise<void> | undefined,
+  ): FastifyReply | Promise<FastifyReply>;
 }
 
 /** The word of `X-Rollcall-View`. */
@@ -64,11 +67,19 @@ export function requireComplete(view: View): ViewState {
 
 /** @throws RollcallError VIEW_SYNCING when nothing is known of the service: an empty list would be taken for the truth. */
 export function requireReadable(view: View, service?: string): void {
-  const why = view.unreadable(service);
+  refuseUnread(service ?? 'any service', view.unreadable(service));
+}
+
+/** The same of those who depend on it. */
+export function requireConsumers(view: View, service?: string): void {
+  refuseUnread(`who depends on ${service ?? 'whom'}`, view.unreadableConsumers(service));
+}
+
+function refuseUnread(what: string, why: string | undefined): void {
   if (why === undefined) return;
   throw new RollcallError(
     'VIEW_SYNCING',
-    `nothing is known of ${service ?? 'any service'}: ${why}; give the daemon the right to read it, or ask another replica`,
+    `nothing is known of ${what}: ${why}; give the daemon the right to read it, or ask another replica`,
   );
 }
 
@@ -126,18 +137,29 @@ export function createViewAnswers(view: View, polls: Polls, metrics: HttpMetrics
   return {
     send(request, reply, source, { index, wait }) {
       requireComplete(view);
-      if (index === undefined) {
+      return afterwards(source.prepare?.(), () => {
+        if (index !== undefined)
+          return held(request, reply, source, index, wait ?? DEFAULT_WAIT_MS);
         source.require?.(reply);
         return finish(reply, source.read(), request.headers['if-none-match']);
-      }
-      return held(request, reply, source, index, wait ?? DEFAULT_WAIT_MS);
+      });
     },
-    sendFresh(request, reply, make) {
+    sendFresh(request, reply, make, prepare) {
       requireComplete(view);
-      const { json, index = view.watermark } = make();
-      return finish(reply, encoded(index, json), request.headers['if-none-match']);
+      return afterwards(prepare?.(), () => {
+        const { json, index = view.watermark } = make();
+        return finish(reply, encoded(index, json), request.headers['if-none-match']);
+      });
     },
   };
+}
+
+/** At once where there is nothing to wait for: a promise for each request would be felt. */
+function afterwards(
+  ready: Promise<void> | undefined,
+  answer: () => FastifyReply | Promise<FastifyReply>,
+): FastifyReply | Promise<FastifyReply> {
+  return ready === undefined ? answer() : ready.then(answer);
 }
 
 function unlessAborted(error: unknown): void {

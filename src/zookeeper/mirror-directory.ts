@@ -40,7 +40,9 @@ export class Directory {
 
   /** Of names that are known not to be here. */
   append(nodes: readonly KnownNode[]): void {
-    this.knownNameBytes = undefined;
+    // The size of a list is told after each run: it is not counted anew each time.
+    if (this.knownNameBytes !== undefined)
+      for (const { name } of nodes) this.knownNameBytes += bytesOf(name);
     if (this.byName !== undefined) for (const node of nodes) this.byName.set(node.name, node);
     else this.listed = this.listed.length === 0 ? nodes : this.listed.concat(nodes);
   }

@@ -14,7 +14,7 @@ import type { Regaining } from './mirror-trust.ts';
 
 /** Reads asked for and not yet applied. */
 const WINDOW = 4;
-/** Most changes of one batch: what listeners make of it should take a few milliseconds. */
+/** A batch is full with so many nodes: what listeners make of it should take a few milliseconds. */
 const SLICE = 250;
 
 export type ScanReason = 'cold' | 'resync';
@@ -193,12 +193,16 @@ function leftOpen({ tree, roots }: MirrorParts, found: Found): readonly Unsettle
 }
 
 async function apply(parts: MirrorParts, differences: readonly Difference[]): Promise<void> {
-  for (let at = 0; at < differences.length && !parts.isClosed(); at += SLICE) {
+  for (let at = 0; at < differences.length && !parts.isClosed(); ) {
     const edit = parts.tree.edit();
-    for (const one of differences.slice(at, at + SLICE)) applyOne(edit, one);
-    const isLast = at + SLICE >= differences.length;
+    let nodes = 0;
+    for (let one = differences[at]; one !== undefined && nodes < SLICE; one = differences[at]) {
+      applyOne(edit, one);
+      nodes += one.kind === 'siblings' ? one.run.nodes.length : 1;
+      at += 1;
+    }
     const told = deliver(parts, edit, 'resync');
-    if (!isLast) await told;
+    if (at < differences.length) await told;
   }
 }
 

@@ -24,15 +24,15 @@ export function answerSizes(): AnswerSizes {
     learn(found) {
       const data = { sum: 0, count: 0 };
       const names = { sum: 0, count: 0 };
+      const weigh = (sum: number, count: number): void => {
+        data.sum += sum;
+        data.count += count;
+      };
       for (const one of found) {
-        if (one.kind === 'data') {
-          data.sum += one.data.length;
-          data.count += 1;
-        } else if (one.kind === 'siblings') {
-          for (const { nodes, dataBytes } of one.runs) {
-            data.sum += dataBytes;
-            data.count += nodes.length;
-          }
+        if (one.kind === 'data') weigh(one.data.length, 1);
+        else if (one.kind === 'siblings') {
+          for (const { nodes, dataBytes } of one.runs) weigh(dataBytes, nodes.length);
+          for (const other of one.others) if (other.kind === 'data') weigh(other.data.length, 1);
         } else if (one.kind === 'children') {
           for (const name of one.names) names.sum += name.length;
           names.count += one.names.length;

@@ -1,6 +1,15 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { expect, onTestFinished, test } from 'vitest';
-import { announce, layout } from '../../src/registry/index.ts';
+import { z } from 'zod';
+import {
+  announce,
+  announceConsumer,
+  encodeRecord,
+  layout,
+  makeProvider,
+} from '../../src/registry/index.ts';
+import type { Session } from '../../src/zookeeper/index.ts';
+import { sseClient } from '../support/sse-client.ts';
 import { faultProxy } from '../../src/testing/index.ts';
 import { testSession } from '../support/session.ts';
 import { idsOf, startSystem, type System } from '../support/system.ts';
@@ -29,6 +38,11 @@ test('of a service whose directory may not be read nothing is claimed, least of 
   }
   const stream = await system.get('/v1/watch?service=shop,orders');
   expect([stream.status, stream.json]).toMatchObject([503, { code: 'VIEW_SYNCING' }]);
+  const every = await sseClient(`${system.url}/v1/watch`);
+  onTestFinished(() => every[Symbol.asyncDispose]());
+  const snapshots = (): readonly string[] =>
+    every.messages.flatMap(({ event, data }) => (event === 'snapshot' ? [told(data)] : []));
+  await expect.poll(snapshots).toEqual(['shop o-1']);
   const explained = await system.get('/v1/explain/orders/o-1');
   expect(explained.json).toMatchObject({
     listed: false,
@@ -45,7 +59,99 @@ test('of a service whose directory may not be read nothing is claimed, least of 
     return status === 200 ? idsOf((await system.providers('orders')).providers) : undefined;
   };
   await expect.poll(ids).toEqual(['o-1']);
+  await expect.poll(snapshots).toEqual(['shop o-1', 'orders o-1']);
 });
+
+/** Of a `snapshot` of a stream: the service, and its providers. */
+function told(data: unknown): string {
+  const { service, providers } = Snapshot.parse(data);
+  return [service, ...providers.map(({ id }) => id)].join(' ');
+}
+
+const Snapshot = z.object({
+  service: z.string(),
+  providers: z.array(z.object({ id: z.string() })),
+});
+
+test('of consumers that may not be read nothing is claimed, and of those that may all', async () => {
+  const servers = await testServers();
+  const writer = await testSession(servers);
+  const of = { consumer: 'shop', address: '10.0.0.9' };
+  await using _one = await announceConsumer(writer, { id: 'c-1', service: 'orders', ...of });
+  const hidden = where.consumers('orders');
+  await writer.setAcl(hidden, UNREADABLE, -1);
+  const system = await startSystem(servers);
+  const refused = [503, { code: 'VIEW_SYNCING', detail: expect.stringContaining(hidden) }];
+  for (const path of ['/v1/services/orders/consumers', '/v1/topology']) {
+    const { status, json } = await system.get(path);
+    expect([status, json]).toMatchObject(refused);
+  }
+  await using _other = await announceConsumer(writer, { id: 'c-2', service: 'stock', ...of });
+  await expect
+    .poll(async () => (await system.get('/v1/topology')).json)
+    .toMatchObject({ edges: [{ consumer: 'shop', service: 'stock', instances: 1 }] });
+  await writer.setAcl(hidden, OPEN, -1);
+  await writer.setData(hidden, Buffer.from('touched'), -1);
+  await expect
+    .poll(async () => (await system.get('/v1/services/orders/consumers')).json)
+    .toMatchObject({ consumers: [{ id: 'c-1' }] });
+});
+
+/** In as many turns of the event loop as it takes: how many providers are claimed, each number once. */
+async function numbersClaimed(
+  { aggregator: { view } }: System,
+  all: number,
+): Promise<readonly number[]> {
+  const claimed = new Set<number>();
+  while (!claimed.has(all)) {
+    if (view.unreadable('orders') === undefined)
+      claimed.add(view.service('orders').providers.length);
+    await nextTurn();
+  }
+  return [...claimed];
+}
+
+test.each(['it is touched', 'the daemon was away'])(
+  'of thousands that may be read again, and %s, none is claimed before all are known',
+  async way => {
+    const servers = await testServers();
+    const writer = await testSession(servers);
+    await plantProviders(writer, 2_500);
+    await writer.setAcl(directory, UNREADABLE, -1);
+    const link = await faultProxy({ target: sharedServers() });
+    onTestFinished(() => link.close()); // after the system, whose session says goodbye through it
+    const system = await startSystem(servers.replace(sharedServers(), link.address));
+    const claims = numbersClaimed(system, 2_500);
+    if (way === 'the daemon was away') {
+      await link.cut();
+      await expect.poll(() => system.session.state.kind).toBe('suspended');
+      await writer.setAcl(directory, OPEN, -1);
+      await link.heal();
+    } else {
+      await writer.setAcl(directory, OPEN, -1);
+      await writer.setData(directory, Buffer.from('touched'), -1);
+    }
+    expect(await claims).toEqual([2_500]);
+    // What may not be read later stays known.
+    await writer.setAcl(directory, UNREADABLE, -1);
+    link.dropConnections();
+    await expect.poll(() => system.metric('rollcall_mirror_untrusted')).toBe(1);
+    expect((await system.providers('orders')).providers).toHaveLength(2_500);
+  },
+);
+
+/** Of `orders`, some hundred in one transaction. */
+async function plantProviders(writer: Session, count: number): Promise<void> {
+  await writer.ensurePath(directory);
+  for (let at = 0; at < count; at += 500) {
+    const transaction = writer.transaction();
+    for (let index = at; index < at + 500; index += 1) {
+      const fields = { v: 1, id: `o-${index}`, service: 'orders', address: '10.0.0.5', port: 80 };
+      transaction.create(`${directory}/n-${index}`, encodeRecord(makeProvider(fields)));
+    }
+    await transaction.commit();
+  }
+}
 
 /** What is claimed of `orders` in every turn of the event loop, until something is. */
 async function firstClaimed({ aggregator: { view } }: System): Promise<readonly string[]> {

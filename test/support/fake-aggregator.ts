@@ -190,6 +190,7 @@ export function fakeAggregator(): FakeAggregator {
     service,
     has: name => services.has(name),
     unreadable: () => undefined,
+    unreadableConsumers: () => undefined,
     services: () => list,
     consumers(name) {
       const known = consumers.get(name) ?? { index: 60n, consumers: [] };

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { RollcallError } from '../../src/kernel/errors.ts';
 import type { FeedBatch } from '../../src/aggregator/ports.ts';
 import { listen, scriptedView, type ScriptedView, where } from '../support/scripted-view.ts';
 
@@ -41,6 +42,38 @@ test('one who asks for some services hears of no other, but is told fresh ids', 
   expect(told.news()).toEqual([]);
   expect(told.id).toBe(21n);
 });
+
+test.each([undefined, ['orders', 'billing']])(
+  'of a service that cannot be read nothing is told, until it can: then all of it (services: %j)',
+  async services => {
+    const scripted = scriptedView();
+    const { mirror, clock } = scripted;
+    const directory = where.providers('billing');
+    scripted.provider('orders', 'a', 10n);
+    mirror.put(directory, '', { zxid: 11n });
+    mirror.untrusted.set(directory, new RollcallError('NO_AUTH', directory));
+    scripted.live(20n);
+    const feed = scripted.feed();
+    const told = listen(feed, services === undefined ? {} : { services });
+    const back = listen(feed, { ...(services === undefined ? {} : { services }), resumeFrom: 15n });
+    await settle(scripted);
+    expect(told.news().sort()).toEqual(['snapshot orders a', 'state live']);
+    expect(back.news()).not.toContain('snapshot billing ');
+    scripted.provider('billing', 'b', 21n);
+    mirror.deliver({ watermark: 21n });
+    mirror.untrusted.clear();
+    mirror.move({ watermark: 22n });
+    await clock.advance(1_000);
+    for (const each of [told, back]) {
+      expect(each.news()).toContain('snapshot billing b');
+      expect(each.ids('billing')).toEqual(['b']);
+    }
+    scripted.provider('billing', 'c', 23n);
+    mirror.deliver({ watermark: 23n });
+    await settle(scripted);
+    expect(told.news()).toEqual(['joined c']);
+  },
+);
 
 test('the first change goes out in the same turn, what follows within the window together at its end', async () => {
   const scripted = small();

@@ -181,6 +181,17 @@ test('what is known to be new is told of as anything else, and found by its name
   expect(tree.listBytes('/r/b')).toBe(16 + 4 + 68 + 7);
 });
 
+test('the size of a list follows the runs that fill it', () => {
+  const tree = mirrorTree({ keepData: false });
+  const empty = tree.listBytes('/r');
+  for (const [index, name] of ['one', 'größe', '大小'].entries()) {
+    change(tree, edit => fill(edit, '/r', { [name]: { czxid: BigInt(index + 1) } }));
+    const names = ['one', 'größe', '大小'].slice(0, index + 1);
+    const bytesOfNames = names.reduce((sum, each) => sum + 4 + Buffer.byteLength(each), 0);
+    expect(tree.listBytes('/r') - empty).toBe(bytesOfNames);
+  }
+});
+
 test('a directory that comes after what is in it has the pzxid that those made', () => {
   const tree = mirrorTree({ keepData: false });
   const made = change(tree, edit => {

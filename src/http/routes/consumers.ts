@@ -6,6 +6,7 @@ import { bodyCache, encoded } from '../encoded.ts';
 import { mount, NoBody } from '../operation.ts';
 import { ConsumersAnswer } from '../schemas/answers.ts';
 import { PollParams, ServiceParams } from '../schemas/inputs.ts';
+import { requireConsumers } from '../view-answers.ts';
 import { consumerJson, listJson } from '../wire.ts';
 
 export const consumersRoutes: FastifyPluginAsync<RouteContext> = async (app, context) => {
@@ -34,6 +35,7 @@ export const consumersRoutes: FastifyPluginAsync<RouteContext> = async (app, con
             const name = JSON.stringify(service);
             return encoded(index, `{"service":${name},"index":"${index}","consumers":${list}}`);
           }),
+        require: () => requireConsumers(view, service),
         subscribe: (wake: () => void) => view.onTopic('consumers', wake),
       };
       return context.answers.send(request, reply, source, query);

@@ -56,7 +56,7 @@ export const pickRoutes: FastifyPluginAsync<RouteContext> = async (app, context)
       if (strategy === 'hash' && key === undefined) {
         refuse({ field: 'key', message: 'strategy=hash needs a key' });
       }
-      return context.answers.sendFresh(request, reply, () => {
+      const make = () => {
         requireReadable(view, service);
         const snapshot = view.service(service);
         const picked = picker.pick(snapshot, { filter, strategy, key });
@@ -66,7 +66,10 @@ export const pickRoutes: FastifyPluginAsync<RouteContext> = async (app, context)
           throw new RollcallError('NO_PROVIDER', `${service} has no provider that could be picked`);
         }
         return { json: pickedJson(picked), index: snapshot.index };
-      });
+      };
+      return context.answers.sendFresh(request, reply, make, () =>
+        context.longLists.decoded(view.service(service)),
+      );
     },
   });
 };

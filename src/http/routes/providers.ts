@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { ServiceSnapshot } from '../../aggregator/ports.ts';
 import type { RouteContext } from '../context.ts';
 import { bodyCache, type Encoded, encoded } from '../encoded.ts';
-import { filterKey, type ListFilter, selectProviders } from '../filters.ts';
+import { filterKey, type ListFilter, selectProviders, traitTest } from '../filters.ts';
 import { mount, NoBody } from '../operation.ts';
 import { ProvidersAnswer } from '../schemas/answers.ts';
 import {
@@ -38,6 +38,12 @@ export const providersRoutes: FastifyPluginAsync<RouteContext> = async (app, con
   const { view } = context.aggregator;
   const bodies = bodyCache<ServiceSnapshot>();
 
+  const prepare = (snapshot: ServiceSnapshot, filter: ListFilter): Promise<void> | undefined => {
+    const { longLists } = context;
+    if (traitTest(filter) !== undefined) return longLists.whole(snapshot);
+    return filter.limit === undefined ? longLists.encoded(snapshot) : undefined;
+  };
+
   mount(app, context, {
     method: 'GET',
     path: '/v1/services/:service/providers',
@@ -57,6 +63,7 @@ export const providersRoutes: FastifyPluginAsync<RouteContext> = async (app, con
     handle({ params: { service }, query: { index, wait, ...filter } }, request, reply) {
       const key = filterKey(filter);
       const source = {
+        prepare: () => prepare(view.service(service), filter),
         read: () => bodies.get(view.service(service), key, snapshot => encode(snapshot, filter)),
         require: () => requireReadable(view, service),
         subscribe: (wake: () => void) => view.onService(service, wake),

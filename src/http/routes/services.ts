@@ -123,6 +123,7 @@ export const servicesRoutes: FastifyPluginAsync<RouteContext> = async (app, cont
     example: 'curl http://127.0.0.1:7070/v1/services/orders',
     handle({ params: { service }, query }, request, reply) {
       const source = {
+        prepare: () => context.longLists.decoded(view.service(service)),
         // What stands for a service that is not there is waited for like any other, and never sent.
         read: () =>
           view.has(service) ? summary(service) : encoded(view.service(service).index, ''),

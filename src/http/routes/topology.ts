@@ -6,7 +6,7 @@ import { bodyCache } from '../encoded.ts';
 import { mount, NoBody, NoParams } from '../operation.ts';
 import { TopologyAnswer } from '../schemas/answers.ts';
 import { PollParams } from '../schemas/inputs.ts';
-import { encodedValue } from '../view-answers.ts';
+import { encodedValue, requireConsumers } from '../view-answers.ts';
 
 export const topologyRoutes: FastifyPluginAsync<RouteContext> = async (app, context) => {
   const { view } = context.aggregator;
@@ -38,6 +38,7 @@ export const topologyRoutes: FastifyPluginAsync<RouteContext> = async (app, cont
             }));
             return encodedValue(index, { index, edges: plain });
           }),
+        require: () => requireConsumers(view),
         subscribe: (wake: () => void) => view.onTopic('consumers', wake),
       };
       return context.answers.send(request, reply, source, query);

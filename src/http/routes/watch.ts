@@ -44,8 +44,11 @@ export const watchRoutes: FastifyPluginAsync<RouteContext> = async (app, context
     fromView: true,
     stream: true,
     example: "curl -N 'http://127.0.0.1:7070/v1/watch?service=orders,payments'",
-    handle({ query: { service, lastEventId } }, request, reply) {
+    async handle({ query: { service, lastEventId } }, request, reply) {
       const from = resumeFrom(request.headers['last-event-id'], lastEventId);
+      requireComplete(view);
+      const names = service ?? view.services().services.map(({ name }) => name);
+      for (const name of names) await context.longLists.encoded(view.service(name));
       const state = requireComplete(view);
       if (service === undefined) requireReadable(view);
       else for (const name of service) requireReadable(view, name);
