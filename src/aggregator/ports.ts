@@ -45,6 +45,8 @@ export interface SuspectProvider extends ListedProvider {
   readonly vanishedAt: string;
   readonly heldUntil: string;
   readonly reason: string;
+  /** What was listed of it last. */
+  readonly last?: ListedProvider;
 }
 
 export interface ServiceCounts {

@@ -6,7 +6,6 @@ import {
   type Suspect,
 } from '../registry/index.ts';
 import type { ListedProvider, SuspectProvider } from './ports.ts';
-import { plain } from './listed-providers.ts';
 
 /** What vanished together with most of one service, and is kept beside the truth for a while. */
 export interface ServiceSuspects {
@@ -31,6 +30,55 @@ export interface ServiceSuspectsParts {
   /** The hold of these has lapsed. */
   readonly onReleased: (released: readonly ListedProvider[]) => void;
 }
+
+/** All else is as it was listed: nothing of it is decoded, or encoded again, because it vanished. */
+class Shown implements SuspectProvider {
+  readonly last: ListedProvider;
+  readonly vanishedAt: string;
+  readonly heldUntil: string;
+  readonly reason: string;
+
+  constructor(last: ListedProvider, vanishedAt: string, heldUntil: string, reason: string) {
+    this.last = last;
+    this.vanishedAt = vanishedAt;
+    this.heldUntil = heldUntil;
+    this.reason = reason;
+  }
+
+  get id(): string {
+    return this.last.id;
+  }
+  get record(): ListedProvider['record'] {
+    return this.last.record;
+  }
+  get status(): ListedProvider['status'] {
+    return this.last.status;
+  }
+  get znode(): string {
+    return this.last.znode;
+  }
+  get czxid(): bigint {
+    return this.last.czxid;
+  }
+  get mzxid(): bigint {
+    return this.last.mzxid;
+  }
+  get sessionId(): bigint {
+    return this.last.sessionId;
+  }
+  get since(): string {
+    return this.last.since;
+  }
+  get override(): ListedProvider['override'] {
+    return this.last.override;
+  }
+  get healthy(): ListedProvider['healthy'] {
+    return this.last.healthy;
+  }
+}
+
+/** One object for as long as it is held: its text is kept with it. */
+const faces = new WeakMap<Suspect<ListedProvider>, SuspectProvider>();
 
 const NONE: readonly SuspectProvider[] = [];
 
@@ -97,15 +145,15 @@ class Suspects implements ServiceSuspects {
   }
 
   private shown(suspect: Suspect<ListedProvider>): SuspectProvider {
+    const known = faces.get(suspect);
+    if (known !== undefined) return known;
     const { provider, vanishedAtMs, heldUntilMs, reason } = suspect;
     const { clock } = this.parts;
     const wallOffset = clock.wallMs() - clock.nowMs();
-    return {
-      ...plain(provider),
-      vanishedAt: new Date(vanishedAtMs + wallOffset).toISOString(),
-      heldUntil: new Date(heldUntilMs + wallOffset).toISOString(),
-      reason,
-    };
+    const at = (ms: number): string => new Date(ms + wallOffset).toISOString();
+    const shown = new Shown(provider, at(vanishedAtMs), at(heldUntilMs), reason);
+    faces.set(suspect, shown);
+    return shown;
   }
 
   private schedule(tracker: ProtectionTracker<ListedProvider>): void {

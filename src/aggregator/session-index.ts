@@ -3,8 +3,8 @@ import { oldestOf } from './oldest.ts';
 
 /** How many sessions that own nothing any more are remembered. */
 export const MAX_REMEMBERED = 10_000;
-/** Takes about a millisecond. */
-const NODES_AT_ONCE = 2_000;
+/** Takes some 5 ms: the first event after a first reading waits for what is left. */
+const NODES_AT_ONCE = 8_000;
 
 /** What is concluded of a session in whose trees something is gone. */
 export type Fate =

@@ -56,9 +56,17 @@ export const providerJson = remembered<ListedProvider>(provider => {
     : joined(recordJson, additions);
 });
 
+/** A field of the record that is called so does not speak for us. */
+const NAMES_HELD = /"(?:vanishedAt|heldUntil|reason)":/;
+
 export const suspectJson = remembered<SuspectProvider>(suspect => {
-  const { vanishedAt, heldUntil, reason } = suspect;
-  return extended(suspect.record, { ...providerAdditions(suspect), vanishedAt, heldUntil, reason });
+  const { vanishedAt, heldUntil, reason, last } = suspect;
+  const held = { vanishedAt, heldUntil, reason };
+  // Mostly its text is at hand: it was told that it left.
+  const text = last === undefined ? undefined : providerJson(last);
+  if (text === undefined || NAMES_HELD.test(text))
+    return extended(suspect.record, { ...providerAdditions(suspect), ...held });
+  return joined(text, held);
 });
 
 export const consumerJson = remembered<ListedConsumer>(({ record, znode, since }) =>

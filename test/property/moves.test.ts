@@ -11,7 +11,6 @@ import {
 } from '../../src/zookeeper/index.ts';
 import { watermark } from '../../src/zookeeper/mirror-watermark.ts';
 import { knownMoves } from '../support/known-moves.ts';
-import { mirrorNode } from '../support/mirror-node.ts';
 import {
   type ClientStep,
   ids,
@@ -122,7 +121,9 @@ function withNewestAsWatermark(mirror: Mirror): Mirror {
   }) as Mirror;
 }
 
-const asNode = (node: MirrorNode): MirrorNode => mirrorNode(node.path, { ...node, deletions: 0 });
+/** All else as it is: of a node that lies in an answer a spread would leave everything out. */
+const asNode = (node: MirrorNode): MirrorNode =>
+  Object.create(node, { deletions: { value: 0 } }) as MirrorNode;
 
 function withoutDeletions(mirror: Mirror): Mirror {
   const onBatch: Mirror['onBatch'] = listener =>

@@ -2,7 +2,12 @@ import { expect, test } from 'vitest';
 import type { FeedBatch, FeedEvent } from '../../../src/aggregator/ports.ts';
 import { bodyCache, encoded } from '../../../src/http/encoded.ts';
 import { batchChunks, eventLines } from '../../../src/http/sse.ts';
-import { pickedSuspectJson, providerJson, serviceItemJson } from '../../../src/http/wire.ts';
+import {
+  pickedSuspectJson,
+  providerJson,
+  serviceItemJson,
+  suspectJson,
+} from '../../../src/http/wire.ts';
 import { listed, suspect } from '../../support/fake-aggregator.ts';
 
 const joined = (id: string, text = ''): FeedEvent => ({
@@ -62,6 +67,17 @@ test('a picked suspect says that it is one', () => {
     reason: '8 of 10 vanished',
   });
 });
+
+test.each([{}, { reason: 'own', vanishedAt: 'own' }, { metadata: { reason: 'own' } }])(
+  'a suspect with the fields %j is encoded as it was listed, and says since when and why it is held',
+  more => {
+    const alone = suspect('orders', { id: 'o-1', zone: 'ü', ...more }, 7n);
+    const known = { ...alone, last: listed('orders', { id: 'o-1', zone: 'ü', ...more }, 7n) };
+    expect(suspectJson(known)).toBe(suspectJson(alone));
+    const { vanishedAt, heldUntil, reason } = alone;
+    expect(JSON.parse(suspectJson(known))).toMatchObject({ vanishedAt, heldUntil, reason });
+  },
+);
 
 test('a body is encoded once for each snapshot and filter, and only so many filters are kept', () => {
   const cache = bodyCache<{ readonly name: string }>();
