@@ -205,7 +205,10 @@ export function openConnection(socket: Socket, id: number, host: Host): Connecti
     resume();
   });
   socket.on('error', () => undefined); // 'close' follows
-  socket.on('end', () => destroy('the client ended it'));
+  socket.on('end', () => {
+    if (phase.kind === 'over') return; // what is left for it is still sent: the socket ends itself after that
+    destroy('the client ended it');
+  });
   socket.on('close', () => {
     destroy('it broke');
     host.gone(connection);
