@@ -5,6 +5,7 @@ import { systemClock } from '../kernel/clock.ts';
 import { errorText } from '../kernel/errors.ts';
 import { systemRandom } from '../kernel/random.ts';
 import { run } from './run.ts';
+import { withoutEcho } from './signal-echo.ts';
 import type { StopSignal, Terminal } from './terminal.ts';
 
 const SIGNALS: readonly StopSignal[] = ['SIGTERM', 'SIGINT', 'SIGHUP'];
@@ -54,9 +55,10 @@ const terminal: Terminal = {
     }),
   input: () => process.stdin,
   onSignal(listener) {
-    for (const signal of SIGNALS) process.on(signal, listener);
+    const heard = withoutEcho(systemClock.nowMs, listener);
+    for (const signal of SIGNALS) process.on(signal, heard);
     return () => {
-      for (const signal of SIGNALS) process.off(signal, listener);
+      for (const signal of SIGNALS) process.off(signal, heard);
     };
   },
   exitNow: code => process.exit(code),

@@ -71,6 +71,14 @@ export function presence({ announce, clock, random, say }: PresenceOptions): Pre
       timer.cancel();
     }
   };
+  /** Whoever leaves before it has drained (a Ctrl-C ends the program, too) drains in leaving, and speaks for itself. */
+  const drained = async (listed: Announced): Promise<void> => {
+    try {
+      await listed.drain();
+    } catch (error) {
+      if (!over.signal.aborted) throw error;
+    }
+  };
   return {
     want(status) {
       wanted = status;
@@ -79,7 +87,7 @@ export function presence({ announce, clock, random, say }: PresenceOptions): Pre
     async drain(limitMs) {
       leaving = true;
       if (announced === undefined) over.abort();
-      else await within(announced.drain(), limitMs, 'draining');
+      else await within(drained(announced), limitMs, 'draining');
     },
     async leave(limitMs) {
       leaving = true;

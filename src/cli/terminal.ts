@@ -22,7 +22,10 @@ export interface Terminal {
   write(text: string): Promise<void>;
   /** Standard input, as it comes. */
   input(): AsyncIterable<Uint8Array>;
-  /** While there is a listener, these signals do not end the process. The returned function takes it away. */
+  /**
+   * While there is a listener, these signals do not end the process. What npm passes on of a Ctrl-C that was heard already is not
+   * told again. The returned function takes the listener away.
+   */
   onSignal(listener: (signal: StopSignal) => void): () => void;
   /** Ends the process at once. */
   exitNow(code: number): void;

@@ -68,7 +68,10 @@ export function zookeeperSource(settings: SourceSettings): ZooKeeperSource {
   }
   for (const name of ['embedded-listen', 'data-dir'] as const) {
     if (settings[name] === undefined) continue;
-    throw wrong(name, `--${name} is about the embedded server: leave it out beside --zookeeper`);
+    throw wrong(
+      name,
+      `--${name} is about the embedded server: leave it out beside --zookeeper (ROLLCALL_ZOOKEEPER and the config file count, too)`,
+    );
   }
   return { kind: 'ensemble', servers: checkedServers(zookeeper) };
 }

@@ -15,6 +15,9 @@ import type { Session } from './sessions.ts';
 /** Above it a client's requests wait until it has read some of its answers. */
 const PAUSE_BYTES = 1024 * 1024;
 
+/** Above it all requests wait until the disk has taken some of what was written: clients may well be quicker than it. */
+const BACKLOG_BYTES = 8 * 1024 * 1024;
+
 /**
  * After so many requests the client has its answers, or the disk what they wrote, before more of its requests are done: a client
  * that sends many at once works on the first answers, and the disk on the first writes, while the rest are being done.
@@ -42,6 +45,7 @@ export function openConnection(socket: Socket, id: number, host: Host): Connecti
   let phase: Phase = { kind: 'new', head: Buffer.alloc(0) };
   let session: Session<Connection> | undefined;
   let paused = false;
+  let held = false;
   let largestReplyBytes = 0;
   let received = 0;
   let sent = 0;
@@ -58,6 +62,7 @@ export function openConnection(socket: Socket, id: number, host: Host): Connecti
   const over = (): void => {
     if (phase.kind === 'over') return;
     phase = { kind: 'over' };
+    held = false;
     endedAtMs = host.fair.nowMs();
     if (session?.connection === connection) session.connection = undefined;
     database.watches.forget(connection);
@@ -129,6 +134,7 @@ export function openConnection(socket: Socket, id: number, host: Host): Connecti
   const handle = (): void => {
     for (let done = 0; done < REQUESTS_AT_ONCE; done += 1) {
       if (phase.kind === 'serving' && unreadBytes() > PAUSE_BYTES) return pause();
+      if (phase.kind === 'serving' && host.journal.backlogBytes > BACKLOG_BYTES) return hold();
       if (phase.kind !== 'serving' && phase.kind !== 'greeting') return;
       const frame = splitter.next();
       if (frame === undefined) return;
@@ -154,9 +160,17 @@ export function openConnection(socket: Socket, id: number, host: Host): Connecti
     socket.pause();
   };
 
+  const hold = (): void => {
+    held = true;
+    pause();
+    host.due(connection); // it is looked at again whenever the disk has taken something
+  };
+
   const resume = (): void => {
     if (!paused || unreadBytes() > PAUSE_BYTES / 2) return;
+    if (held && host.journal.backlogBytes > BACKLOG_BYTES / 2) return;
     paused = false;
+    held = false;
     guarded(handle);
     if (!paused) socket.resume();
   };
@@ -191,7 +205,10 @@ export function openConnection(socket: Socket, id: number, host: Host): Connecti
     resume();
   });
   socket.on('error', () => undefined); // 'close' follows
-  socket.on('end', () => destroy('the client ended it'));
+  socket.on('end', () => {
+    if (phase.kind === 'over') return; // what is left for it is still sent: the socket ends itself after that
+    destroy('the client ended it');
+  });
   socket.on('close', () => {
     destroy('it broke');
     host.gone(connection);
@@ -209,6 +226,9 @@ export function openConnection(socket: Socket, id: number, host: Host): Connecti
     },
     get sessionId() {
       return session?.id ?? 0n;
+    },
+    get held() {
+      return held;
     },
     get received() {
       return received;
@@ -229,7 +249,7 @@ export function openConnection(socket: Socket, id: number, host: Host): Connecti
         over();
         socket.end();
       } else resume();
-      return queued.bytes === 0;
+      return queued.bytes === 0 && !held;
     },
     finish,
     destroy,

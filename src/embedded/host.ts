@@ -17,7 +17,9 @@ export interface Connection extends Watcher, Caller {
   /** Requests and frames so far. */
   readonly received: number;
   readonly sent: number;
-  /** Sends what may be sent; whether nothing is left. */
+  /** Its requests wait for the disk, and are not even read: nobody knows what its client says meanwhile. */
+  readonly held: boolean;
+  /** Sends what may be sent; whether nothing is left, neither to send nor to do. */
   flush(durable: number): boolean;
   /** Sends what is queued, then ends. */
   finish(): void;

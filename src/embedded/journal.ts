@@ -10,6 +10,8 @@ export interface Journal {
   readonly appended: number;
   /** How many of them can no longer be lost. */
   readonly durable: number;
+  /** What was handed in and is not durable yet, as it lies in memory. */
+  readonly backlogBytes: number;
   /** False while the disk takes nothing: nobody may be answered. */
   readonly healthy: boolean;
   append(transaction: Transaction): void;
@@ -43,6 +45,7 @@ export interface Store {
 const memoryJournal: Journal = {
   appended: 0,
   durable: 0,
+  backlogBytes: 0,
   healthy: true,
   listen: () => undefined,
   append: () => undefined,

@@ -59,7 +59,12 @@ export function sessionKeeper(options: KeeperOptions): SessionKeeper {
   };
 
   const sweep = (): void => {
-    for (const { id, timeoutMs, connection } of table.expired(fair.nowMs())) {
+    for (const session of table.expired(fair.nowMs())) {
+      const { id, timeoutMs, connection } = session;
+      if (connection?.held === true) {
+        table.touch(session, fair.nowMs());
+        continue;
+      }
       logger.info({ sessionId: id.toString(16), timeoutMs }, 'a session expired');
       end(id);
       connection?.finish();

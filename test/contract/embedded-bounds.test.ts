@@ -212,6 +212,24 @@ test.each([
   socket.destroy();
 });
 
+test('the answer to four letters is whole, however long, also for who has no more to say', async () => {
+  await using server = await startEmbedded();
+  await using client = await wireClient(server.connectString);
+  await client.hello({ timeoutMs: 60_000 });
+  for (let count = 0; count < 300; count += 1)
+    await client.call(OP.create, writer => {
+      acl(writer.string(`/${'n'.repeat(50_000)}-${count}`).bytes(undefined)).int(1);
+    });
+  const socket = connect({ port: server.port, host: '127.0.0.1', allowHalfOpen: true });
+  socket.pause().end('dump'); // as `echo dump | nc -N` does
+  let answer = '';
+  socket.on('data', (chunk: Buffer) => (answer += chunk.toString('latin1')));
+  for (let count = 0; count < 20; count += 1) await ping(client);
+  socket.resume();
+  await new Promise(resolve => socket.once('end', resolve));
+  expect(answer.match(/-\d+\n/g)).toHaveLength(300);
+});
+
 test('one request cannot ask for more than fits the memory', async () => {
   await using server = await startEmbedded();
   await using client = await wireClient(server.connectString);

@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { constants } from 'node:fs';
 import {
   appendFile,
@@ -13,7 +15,7 @@ import {
 } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, expect, onTestFinished, test, vi } from 'vitest';
 import { logName, snapshotName, writeSnapshot } from '../../src/embedded/log/folder.ts';
 import { pictureOf } from '../../src/embedded/log/snapshot-codec.ts';
 import { freshTree } from '../../src/embedded/tree.ts';
@@ -185,17 +187,60 @@ test('one folder has one server', async () => {
     join(dataDir, (await readdir(dataDir)).find(name => name.startsWith('lock-')) ?? '');
   const free = await lock();
   await rm(free);
-  await symlink('1', free);
+  const parent = process.ppid; // whoever it is, it lives
+  await symlink(String(parent), free);
   await expect(startEmbedded({ dataDir })).rejects.toThrow(
-    `in use by process 1; if that is not so, remove ${free}`,
+    `in use by process ${parent}; if that is not so, remove ${free}`,
   );
   await rm(free);
   await symlink('2147483646', free); // nobody has it
   const second = await startEmbedded({ dataDir });
-  expect(await readlink(await lock())).toBe(String(process.pid));
+  expect(Number.parseInt(await readlink(await lock()), 10)).toBe(process.pid);
   await second.close();
   expect(await readlink(await lock())).toBe('nobody');
 });
+
+onLinux(
+  'a process that has the number of the one that had the folder, or its remains, do not keep it',
+  async () => {
+    await (await startEmbedded({ dataDir })).close();
+    const running = await startEmbedded({ dataDir });
+    const lock = (await readdir(dataDir)).find(name => name.startsWith('lock-')) ?? '';
+    const owner = await readlink(join(dataDir, lock));
+    await running.close();
+    const [, ticks = '', boot = ''] = /^\d+@(\d+)@([0-9a-f-]{36})$/.exec(owner) ?? [];
+    const newestLock = async (text: string): Promise<void> => {
+      const numbers = (await readdir(dataDir)).flatMap(
+        name => /^lock-(\d+)$/.exec(name)?.[1] ?? [],
+      );
+      await symlink(text, join(dataDir, `lock-${Math.max(...numbers.map(Number)) + 1}`));
+    };
+    const births = [`@${Number(ticks) + 1}@${boot}`, `@${ticks}@${boot.replace(/^./, '-')}`];
+    for (const birth of births) {
+      await newestLock(`${process.ppid}${birth}`);
+      await (await startEmbedded({ dataDir })).close();
+    }
+
+    await newestLock(String(await unburied()));
+    await (await startEmbedded({ dataDir })).close();
+  },
+);
+
+/** A process that has ended, and whose parent does not ask how. */
+async function unburied(): Promise<number> {
+  const parent = spawn('sh', ['-c', 'sleep 600 & echo $!; exec sleep 600'], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  onTestFinished(() => void parent.kill('SIGKILL'));
+  const [line] = await once(parent.stdout, 'data');
+  const told = (pid: number | undefined, what: string): Promise<string> =>
+    readFile(`/proc/${pid}/${what}`, 'utf8');
+  await eventually(async () => expect(await told(parent.pid, 'comm')).toBe('sleep\n'));
+  const pid = Number(line);
+  process.kill(pid, 'SIGKILL');
+  await eventually(async () => expect(await told(pid, 'stat')).toContain(') Z '));
+  return pid;
+}
 
 test('a folder that cannot be used is said', async () => {
   const file = join(dataDir, 'file');

@@ -146,6 +146,17 @@ test('a second signal ends it at once', async () => {
   expect(await daemon.finished).toBe(143);
 });
 
+test('a Ctrl-C that npm passes on as well is one Ctrl-C: the stop is in order', async () => {
+  const { daemon, url } = await serve(await testServers(), ['--lame-duck', '1s']);
+  await using _daemon = daemon;
+  await ready(url);
+  daemon.kill('SIGINT');
+  await daemon.says(/"the daemon is stopping"/);
+  daemon.kill('SIGINT');
+  await daemon.says(/"the daemon has stopped"/);
+  expect(await daemon.finished).toBe(130);
+});
+
 test('ZooKeeper may be away at the start: it says so, and is ready when it comes', async () => {
   const servers = await testServers();
   const chroot = servers.slice(servers.indexOf('/'));

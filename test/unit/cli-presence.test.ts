@@ -67,6 +67,22 @@ test('an announcement that is refused is tried again, and told once', async () =
   expect(calls.at(-1)).toBe('close');
 });
 
+test('a drain that leaving overtakes is no problem to speak of', async () => {
+  const overtaken = deferred<void>();
+  const { listed, said, calls, clock } = listing(undefined, {
+    drain: () => overtaken.promise,
+    close: async () =>
+      overtaken.reject(new RollcallError('ABORTED', 'the registration was closed')),
+  });
+  listed.want('up');
+  await expect.poll(() => calls).toEqual(['announce up']);
+  await clock.advance(0);
+  const draining = listed.drain(1_000);
+  await listed.leave(1_000);
+  await draining;
+  expect(said).toEqual([]);
+});
+
 test('whoever leaves is not announced any more', async () => {
   const gate = deferred<void>();
   const { listed, calls } = listing(() => gate.promise);

@@ -120,7 +120,10 @@ test.for([
     '--zookeeper and --embedded exclude each other: leave one of them',
   ],
   [{ env: { ROLLCALL_EMBEDDED: 'true' } }, '--zookeeper and --embedded exclude each other'],
-  [{ flags: { 'data-dir': '/x' } }, '--data-dir is about the embedded server: leave it out beside'],
+  [
+    { flags: { 'data-dir': '/x' } },
+    '--data-dir is about the embedded server: leave it out beside --zookeeper (ROLLCALL_ZOOKEEPER and the config file count, too)',
+  ],
   [{ env: { ROLLCALL_EMBEDDED_LISTEN: '127.0.0.1:1' } }, '--embedded-listen is about the embedded'],
   [{ flags: { 'embedded-listen': '2181' } }, '--embedded-listen "2181": an address looks like'],
   [{ env: { ROLLCALL_DEMO: 'some' } }, 'ROLLCALL_DEMO="some": give true or false'],

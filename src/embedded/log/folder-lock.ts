@@ -1,4 +1,4 @@
-import { readdir, readlink, realpath, rm, symlink } from 'node:fs/promises';
+import { readdir, readFile, readlink, realpath, rm, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { RollcallError } from '../../kernel/errors.ts';
 
@@ -8,7 +8,7 @@ const held = new Set<string>();
 /**
  * Keeps two servers from writing into one data folder. A lock whose process is gone is taken over, by one of those who try.
  *
- * The links `lock-N` say whose the folder is: the highest N counts, and points to a process id, or to nobody. A lock is never
+ * The links `lock-N` say whose the folder is: the highest N counts, and points to a process, or to nobody. A lock is never
  * changed nor taken away while it is the highest: it is outbid with N + 1, which only one can make. So N never goes back, and
  * whoever was slow to find a lock stale finds his bid made already.
  *
@@ -36,14 +36,15 @@ const NAME = /^lock-(\d{1,15})$/;
 const pathOf = (folder: string, bid: number): string => join(folder, `lock-${bid}`);
 
 async function takeLock(folder: string): Promise<number> {
+  const me = `${process.pid}${(await look(process.pid))?.birth ?? ''}`;
   for (;;) {
     const last = Math.max(0, ...(await bids(folder)));
     const owner = last === 0 ? NOBODY : await ownerOf(folder, last);
     if (owner === undefined) continue; // outbid since it was listed
-    const pid = Number(owner);
-    if (pid !== process.pid && isAlive(pid)) throw inUse(folder, pid, last);
+    const pid = Number.parseInt(owner, 10);
+    if (pid !== process.pid && (await lives(owner, pid))) throw inUse(folder, pid, last);
     const mine = last + 1;
-    if (!(await bid(folder, mine, String(process.pid)))) continue;
+    if (!(await bid(folder, mine, me))) continue;
     const all = await bids(folder);
     const beaten = all.some(each => each > mine); // `last` was long gone
     for (const each of all)
@@ -84,6 +85,42 @@ async function ownerOf(folder: string, number: number): Promise<string | undefin
     throw error;
   }
 }
+
+/** Whether the process that the lock names is there: it, and not a later one that was given its number. */
+async function lives(owner: string, pid: number): Promise<boolean> {
+  if (!isAlive(pid)) return false;
+  const seen = await look(pid);
+  if (seen === undefined) return true; // nothing else is known of it
+  const birth = owner.slice(String(pid).length);
+  return !seen.over && (birth === '' || birth === seen.birth);
+}
+
+interface Sighting {
+  /**
+   * When the process was begun, to the clock tick, and in which life of the machine: with that, the numbers of processes begin
+   * again, and a service has a good chance to find another one behind its old number.
+   */
+  readonly birth: string;
+  /** It has ended, and nobody has asked how. */
+  readonly over: boolean;
+}
+
+/** Undefined where nobody can tell. */
+async function look(pid: number): Promise<Sighting | undefined> {
+  try {
+    const [boot, stat] = await Promise.all([
+      readFile('/proc/sys/kernel/random/boot_id', 'utf8'),
+      readFile(`/proc/${pid}/stat`, 'utf8'),
+    ]);
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' '); // a name may hold anything
+    return { birth: `@${fields[STARTED_AT]}@${boot.trim()}`, over: fields[0] === 'Z' };
+  } catch {
+    return undefined;
+  }
+}
+
+/** Of the fields behind the name. */
+const STARTED_AT = 19;
 
 function isAlive(pid: number): boolean {
   if (!Number.isInteger(pid) || pid <= 0) return false;

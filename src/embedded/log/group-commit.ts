@@ -53,6 +53,7 @@ export function groupCommit(options: GroupCommitOptions): Journal {
   let durable = 0;
   let lastZxid = 0;
   let pending = new JuteWriter(FIRST_BATCH_BYTES);
+  let writingBytes = 0;
   let healthy = true;
   let closed = false;
   let running: Promise<void> | undefined;
@@ -91,10 +92,12 @@ export function groupCommit(options: GroupCommitOptions): Journal {
   const writeBatch = async (): Promise<void> => {
     const batch = pending;
     const upTo = appended;
+    writingBytes = batch.lengthBytes;
     pending = new JuteWriter(FIRST_BATCH_BYTES);
     const next = wholeBytes > rotateAfterBytes ? options.rotate(lastZxid) : undefined;
     if (!(await writeUntilDurable(encodeFrame(file.head, batch.finish())))) return;
     durable = upTo;
+    writingBytes = 0;
     if (!healthy) {
       healthy = true;
       listener.healed();
@@ -123,6 +126,9 @@ export function groupCommit(options: GroupCommitOptions): Journal {
     },
     get durable() {
       return durable;
+    },
+    get backlogBytes() {
+      return writingBytes + pending.lengthBytes;
     },
     get healthy() {
       return healthy;

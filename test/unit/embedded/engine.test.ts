@@ -138,6 +138,31 @@ test('of many requests sent at once the first are on the disk and answered while
   expect(disk.writes.length).toBeGreaterThan(1);
 });
 
+test('a disk that takes less than clients write holds them back; none of them is expired for what is not read meanwhile', async () => {
+  const disk = await onADisk();
+  const requests = 60;
+  const data = Buffer.alloc(900_000, 'x');
+  await using client = await disk.client();
+  await client.hello({ timeoutMs: 1_000 });
+  create(client, '/n');
+  expect(await client.next()).toMatchObject({ error: 0 });
+  disk.slow();
+  for (let index = 0; index < requests; index += 1)
+    client.send(OP.setData, body => body.string('/n').bytes(data).int(-1));
+  const done = async (): Promise<number> =>
+    Number(/packets_received\t(\d+)\n/.exec(await fourLetterWord(disk.port, 'mntr'))?.[1]) - 1;
+  await eventually(async () => expect(await done()).toBeGreaterThan(8));
+  for (let quarters = 0; quarters < 20; quarters += 1) {
+    await disk.clock.advance(250);
+    expect(await done()).toBeLessThan(12); // 8 MiB, and the one that is one too many
+  }
+  disk.quick();
+  for (const write of disk.writes) write.resolve();
+  for (let index = 0; index < requests; index += 1)
+    expect(await client.next()).toMatchObject({ error: 0 });
+  expect(disk.logger.info).not.toHaveBeenCalled();
+});
+
 test('a client that says goodbye behind many requests is answered to the last, and let go', async () => {
   const disk = await onADisk();
   for (const requests of [6, 7, 8, 9, 31]) {
