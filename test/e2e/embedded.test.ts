@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -126,6 +126,17 @@ test('a data folder that another has, or that cannot be made, is one line that n
   expect(await third.finished).toBe(2);
   expect(third.stderr).toMatch(
     /^rollcall: --data-dir \S+: it cannot be written to \(ENOTDIR\)[^\n]+\n$/,
+  );
+});
+
+test('a data folder of which something cannot be read is one line about the folder, not about the address', async () => {
+  const dataDir = join(folder, 'odd');
+  mkdirSync(join(dataDir, 'log-0000000000000001'), { recursive: true }); // a file, usually
+  const flags = ['--http', '127.0.0.1:0', '--embedded-listen', '127.0.0.1:0'];
+  await using daemon = rollcall(['dev', ...flags, '--log-level', 'silent', '--data-dir', dataDir]);
+  expect(await daemon.finished).toBe(1);
+  expect(daemon.stderr).toMatch(
+    /^rollcall: --data-dir \S+: the data folder \S+ cannot be used: EISDIR[^\n]+\n$/,
   );
 });
 
