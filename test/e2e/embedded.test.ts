@@ -191,6 +191,9 @@ test('dev needs nothing but Node, and says in one line where it is', async () =>
   await ready(url);
   await using nodes = await openNodes(zookeeper);
   expect(await nodes.session.exists('/rollcall/services')).toBeDefined();
+  const metrics = await (await fetch(`${url}/metrics`)).text();
+  const bytes = Number(/^process_resident_memory_bytes (\d+)$/m.exec(metrics)?.[1]);
+  expect(bytes).toBeLessThan(120 * 2 ** 20);
   daemon.kill('SIGINT');
   expect([await daemon.finished, daemon.stderr]).toEqual([130, line]);
 });
