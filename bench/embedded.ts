@@ -2,7 +2,8 @@
  * The embedded server beside a real ZooKeeper: creates and reads per second, how soon a watcher hears, and memory. Like for like:
  * both on disk before they answer (`O_DSYNC` here on Linux, `fdatasync` elsewhere, `fsync` there), and the embedded one in memory only
  * too. Each server is a process of its own that lives through all rounds, the load comes from another, by the same client; the servers
- * take turns, each first as often as another, after rounds that are not counted.
+ * take turns, each first as often as another, after rounds that are not counted. And the whole program, `rollcall dev`: how soon it is
+ * ready, and what it takes when it has nothing to do.
  */
 import { type ChildProcess, execFileSync, fork } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -13,11 +14,13 @@ import { releasers } from '../src/kernel/releasers.ts';
 import { startZooKeeper } from '../src/testing/index.ts';
 import { median, report } from './figures.ts';
 import type { LoadMessage, ServerMessage } from './roles/messages.ts';
+import { buildProgram, type WholeProgram, wholeProgram } from './whole-program.ts';
 
 const ROUNDS = Number(process.env['BENCH_ROUNDS'] ?? 5);
 /** A JVM compiles what it runs often: it is given the time to. */
 const WARM_UP_ROUNDS = 2;
 const STARTS = 10;
+const PROGRAM_STARTS = 5;
 
 /** A server on trial, and what was measured of it. */
 interface Contender {
@@ -96,8 +99,18 @@ async function starts(): Promise<readonly number[]> {
   return took;
 }
 
+async function programs(): Promise<readonly WholeProgram[]> {
+  buildProgram();
+  const seen: WholeProgram[] = [];
+  for (let start = 0; start < PROGRAM_STARTS; start += 1) seen.push(await wholeProgram());
+  return seen;
+}
+
 try {
   const startMs = median(await starts());
+  const whole = await programs();
+  const readyMs = median(whole.map(each => each.readyMs));
+  const idleMb = Math.max(...whole.map(each => each.idleMb));
   const dataDir = await mkdtemp(join(tmpdir(), 'rollcall-bench-'));
   opened.push(() => rm(dataDir, { recursive: true, force: true }));
   const anchor = await real();
@@ -144,6 +157,22 @@ try {
       unit: 'ms',
       must: '≤ 50 ms',
       holds: startMs <= 50,
+    },
+    {
+      what: `\`rollcall dev\`, from its start until it is ready, median of ${PROGRAM_STARTS}`,
+      ours: readyMs,
+      anchor: undefined,
+      unit: 'ms',
+      must: '≤ 3 s',
+      holds: readyMs <= 3_000,
+    },
+    {
+      what: `\`rollcall dev\`, resident memory when idle, the most of ${PROGRAM_STARTS}`,
+      ours: idleMb,
+      anchor: undefined,
+      unit: 'MB',
+      must: '≤ 120 MB',
+      holds: idleMb <= 120,
     },
   ]);
   process.exitCode = held ? 0 : 1;

@@ -52,8 +52,12 @@ export function listenError(error: unknown, address: HostPort, flag = '--http'):
 /** Whether an address cannot be had because somebody else has it. */
 export const isTaken = (error: unknown): boolean => systemCode(error) === 'EADDRINUSE';
 
+/** What is asked for an address; whatever else failed, a file for one, is no matter of it. */
+const ASKED: readonly unknown[] = ['listen', 'bind', 'getaddrinfo'];
+
 function systemCode(error: unknown): string | undefined {
   if (!(error instanceof Error)) return undefined;
-  if ('syscall' in error && 'code' in error) return String(error.code);
+  if ('syscall' in error && 'code' in error)
+    return ASKED.includes(error.syscall) ? String(error.code) : undefined;
   return systemCode(error.cause);
 }

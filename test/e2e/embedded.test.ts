@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -129,6 +129,17 @@ test('a data folder that another has, or that cannot be made, is one line that n
   );
 });
 
+test('a data folder of which something cannot be read is one line about the folder, not about the address', async () => {
+  const dataDir = join(folder, 'odd');
+  mkdirSync(join(dataDir, 'log-0000000000000001'), { recursive: true }); // a file, usually
+  const flags = ['--http', '127.0.0.1:0', '--embedded-listen', '127.0.0.1:0'];
+  await using daemon = rollcall(['dev', ...flags, '--log-level', 'silent', '--data-dir', dataDir]);
+  expect(await daemon.finished).toBe(1);
+  expect(daemon.stderr).toMatch(
+    /^rollcall: --data-dir \S+: the data folder \S+ cannot be used: EISDIR[^\n]+\n$/,
+  );
+});
+
 test('an address that is not of this machine is one line that names the flag', async () => {
   const flags = ['--embedded', '--embedded-listen', '192.0.2.1:2181', '--insecure'];
   await using daemon = rollcall([
@@ -180,6 +191,9 @@ test('dev needs nothing but Node, and says in one line where it is', async () =>
   await ready(url);
   await using nodes = await openNodes(zookeeper);
   expect(await nodes.session.exists('/rollcall/services')).toBeDefined();
+  const metrics = await (await fetch(`${url}/metrics`)).text();
+  const bytes = Number(/^process_resident_memory_bytes (\d+)$/m.exec(metrics)?.[1]);
+  expect(bytes).toBeLessThan(120 * 2 ** 20);
   daemon.kill('SIGINT');
   expect([await daemon.finished, daemon.stderr]).toEqual([130, line]);
 });
