@@ -12,7 +12,7 @@ import { registerLoad } from './load.ts';
 const ROOT = '/rollcall';
 const SERVICES = Number(process.env['BENCH_SERVICES'] ?? 1000);
 const PER_SERVICE = 100;
-const ROUNDS = Number(process.env['BENCH_ROUNDS'] ?? 3);
+const ROUNDS = Number(process.env['BENCH_ROUNDS'] ?? 5);
 
 interface ColdStart {
   readonly tookMs: number;
