@@ -84,8 +84,10 @@ describe.each(strategies)('%s', strategy => {
     await fill(rig.writer, 'd', numbered(1_500, Buffer.from('before')));
     let rounds = 0;
     let watched = 0;
+    let isFirstReading = true;
     const disturbed = async <T>(read: Promise<T>): Promise<T> => {
       const found = await read;
+      if (!isFirstReading) return found; // or what is read later would never come to an end
       rounds += 1;
       await disturb(rig.writer, rounds);
       return found;
@@ -101,6 +103,7 @@ describe.each(strategies)('%s', strategy => {
       }),
     );
     await mirror.ready();
+    isFirstReading = false;
     expect(rounds).toBeGreaterThan(5);
     await rig.agrees(mirror, record);
     expect(await mirror.audit()).toBe(0);
