@@ -15,6 +15,12 @@ import type { Session } from './sessions.ts';
 /** Above it a client's requests wait until it has read some of its answers. */
 const PAUSE_BYTES = 1024 * 1024;
 
+/**
+ * So much of what a client sends is read while its requests wait for it to read: whoever takes long over a large answer is heard all
+ * the same, and keeps its session.
+ */
+const READ_AHEAD_BYTES = 64 * 1024;
+
 /** Above it all requests wait until the disk has taken some of what was written: clients may well be quicker than it. */
 const BACKLOG_BYTES = 8 * 1024 * 1024;
 
@@ -133,7 +139,7 @@ export function openConnection(socket: Socket, id: number, host: Host): Connecti
 
   const handle = (): void => {
     for (let done = 0; done < REQUESTS_AT_ONCE; done += 1) {
-      if (phase.kind === 'serving' && unreadBytes() > PAUSE_BYTES) return pause();
+      if (phase.kind === 'serving' && unreadBytes() > PAUSE_BYTES) return wait();
       if (phase.kind === 'serving' && host.journal.backlogBytes > BACKLOG_BYTES) return hold();
       if (phase.kind !== 'serving' && phase.kind !== 'greeting') return;
       const frame = splitter.next();
@@ -160,6 +166,12 @@ export function openConnection(socket: Socket, id: number, host: Host): Connecti
     socket.pause();
   };
 
+  const wait = (): void => {
+    paused = true;
+    if (splitter.bufferedBytes > READ_AHEAD_BYTES) socket.pause();
+    else socket.resume();
+  };
+
   const hold = (): void => {
     held = true;
     pause();
@@ -167,7 +179,8 @@ export function openConnection(socket: Socket, id: number, host: Host): Connecti
   };
 
   const resume = (): void => {
-    if (!paused || unreadBytes() > PAUSE_BYTES / 2) return;
+    if (!paused) return;
+    if (unreadBytes() > PAUSE_BYTES / 2) return wait();
     if (held && host.journal.backlogBytes > BACKLOG_BYTES / 2) return;
     paused = false;
     held = false;
@@ -198,7 +211,8 @@ export function openConnection(socket: Socket, id: number, host: Host): Connecti
     if (bytes === undefined) return;
     if (session !== undefined) host.heard(session);
     splitter.push(bytes);
-    guarded(handle);
+    if (paused) wait();
+    else guarded(handle);
   });
   socket.on('drain', () => {
     largestReplyBytes = 0;

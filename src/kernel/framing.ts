@@ -15,6 +15,8 @@ const SMALL_BYTES = 1024;
  * broken one goes with it.
  */
 export interface FrameSplitter {
+  /** What was pushed and not taken yet. */
+  readonly bufferedBytes: number;
   push(chunk: Buffer): void;
   /** The next whole frame without its length, or undefined. @throws RollcallError MALFORMED_PACKET for an impossible length. */
   next(): Buffer | undefined;
@@ -67,6 +69,9 @@ export function frameSplitter(maxFrameBytes: number = MAX_FRAME_BYTES): FrameSpl
   };
 
   return {
+    get bufferedBytes() {
+      return bufferedBytes;
+    },
     push(chunk) {
       if (chunk.length === 0) return;
       chunks.push(chunk);

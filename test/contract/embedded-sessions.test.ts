@@ -145,6 +145,37 @@ test('while the event loop stands still nobody is expired', async () => {
   await client.ended;
 });
 
+test.each([
+  [20, 1_000_000],
+  [200, 100_000],
+])(
+  'whoever takes long over %d answers of %d bytes, and says that it lives, keeps its session',
+  async (answers, bytes) => {
+    const clock = manualClock({ wallMs: Date.now() });
+    await using server = await startEmbedded({ clock });
+    await using client = await wireClient(server.connectString);
+    await using other = await wireClient(server.connectString);
+    await other.hello({ timeoutMs: 60_000 });
+    await client.hello({ timeoutMs: 1_000 });
+    await client.call(OP.create, writer => {
+      writer.string('/big').bytes(Buffer.alloc(bytes));
+      writer.vector([0], () => writer.int(31).string('world').string('anyone')).int(0);
+    });
+    client.socket.pause();
+    for (let count = 0; count < answers; count += 1)
+      client.send(OP.getData, writer => writer.string('/big').bool(false));
+    for (let halves = 0; halves < 10; halves += 1) {
+      client.send(OP.ping, undefined, -2);
+      for (let turns = 0; turns < 5; turns += 1) await exists(other, '/'); // by then it has arrived
+      await clock.advance(500);
+    }
+    client.socket.resume();
+    for (let count = 0; count < answers + 10; count += 1)
+      expect(await client.next()).toMatchObject({ kind: 'reply', error: 0 });
+    expect((await exists(client, '/big'))?.error).toBe(0);
+  },
+);
+
 test('a connection that does not say who it is is ended', async () => {
   const clock = manualClock();
   await using server = await startEmbedded({ clock });
